@@ -1,0 +1,106 @@
+//! All that a layer needs of a request and of a response.
+
+use http::{Extensions, HeaderMap, StatusCode};
+
+use crate::origins::RequestOrigin;
+
+/// The head of an HTTP request: its headers, and the origin that it is for.
+///
+/// Implemented for [`http::Request<B>`] with any body, and with feature `reqwest` for `reqwest::Request`, so that the
+/// same layers wrap both kinds of client without a conversion. Sealed: it may gain methods.
+pub trait HttpRequest: sealed::Sealed {
+    /// The header fields.
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+
+    /// The origin that the request is for, by its own target alone.
+    fn origin(&self) -> RequestOrigin<'_>;
+}
+
+/// The head of an HTTP response: its status, and room for a mark.
+///
+/// Implemented for [`http::Response<B>`] with any body, and with feature `reqwest` for `reqwest::Response`. Sealed: it
+/// may gain methods.
+pub trait HttpResponse: sealed::Sealed {
+    /// The status code.
+    fn status(&self) -> StatusCode;
+
+    /// The extensions.
+    fn extensions(&self) -> &Extensions;
+
+    /// The extensions, to write to.
+    fn extensions_mut(&mut self) -> &mut Extensions;
+}
+
+impl<B> HttpRequest for http::Request<B> {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn origin(&self) -> RequestOrigin<'_> {
+        RequestOrigin::of_uri(self.uri())
+    }
+}
+
+impl<B> HttpResponse for http::Response<B> {
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn extensions(&self) -> &Extensions {
+        self.extensions()
+    }
+
+    fn extensions_mut(&mut self) -> &mut Extensions {
+        self.extensions_mut()
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl HttpRequest for reqwest::Request {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn origin(&self) -> RequestOrigin<'_> {
+        let url = self.url();
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return RequestOrigin::Unclear,
+        };
+        match (url.host_str(), url.port_or_known_default()) {
+            // reqwest turns user information into a credential of its own: such a URL is not ours.
+            (Some(host), Some(port)) if url.username().is_empty() && url.password().is_none() => {
+                RequestOrigin::Known { https, host, port }
+            }
+            _ => RequestOrigin::Unclear,
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl HttpResponse for reqwest::Response {
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn extensions(&self) -> &Extensions {
+        self.extensions()
+    }
+
+    fn extensions_mut(&mut self) -> &mut Extensions {
+        self.extensions_mut()
+    }
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "a sealed trait's seal")]
+    pub trait Sealed {}
+
+    impl<B> Sealed for http::Request<B> {}
+    impl<B> Sealed for http::Response<B> {}
+    #[cfg(feature = "reqwest")]
+    impl Sealed for reqwest::Request {}
+    #[cfg(feature = "reqwest")]
+    impl Sealed for reqwest::Response {}
+}

@@ -1,0 +1,25 @@
+//! Everything that is told to the outside while it happens; silent without feature `tracing`. No secrets, no URLs.
+
+use crate::origins::RequestOrigin;
+
+pub(crate) fn credential_withheld(origin: RequestOrigin<'_>) {
+    #[cfg(feature = "tracing")]
+    match origin {
+        RequestOrigin::Known { https, host, port } => tracing::warn!(
+            https,
+            host,
+            port,
+            "request sent without a credential: its origin is not allowed to have one"
+        ),
+        RequestOrigin::Absent => {
+            tracing::warn!(
+                "request sent without a credential: it names no origin, and none was pinned"
+            )
+        }
+        RequestOrigin::Unclear => {
+            tracing::warn!("request sent without a credential: its origin is unclear");
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = origin;
+}

@@ -1,0 +1,367 @@
+//! Where credentials may go.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Uri;
+
+use crate::error::{Error, Kind};
+
+/// The hosts that take Mobula's credentials, by docs.mobula.io and Mobula's own apps. The demo host is not
+/// among them: it takes no credential.
+const MOBULA: [&str; 4] = [
+    "api.mobula.io",
+    "api-2.mobula.io",
+    "pulse-v2-api.mobula.io",
+    "graphql.mobula.io",
+];
+
+/// The origins that a credential may be sent to, compared by exact scheme, host and port (RFC 6454).
+///
+/// The default is Mobula's documented hosts over https, and loopback (`localhost`, `127.0.0.0/8`, `[::1]`) on any
+/// port. No subdomain, no prefix, no other scheme ever matches. A request to any other origin goes out without
+/// a credential.
+///
+/// ```
+/// use mobula_auth::Origins;
+///
+/// let origins = Origins::default().and("https://mobula-proxy.example.com:8443")?;
+/// # let _ = origins;
+/// # Ok::<(), mobula_auth::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Origins {
+    allowed: Arc<[Origin]>,
+    loopback: bool,
+    any: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Origin {
+    https: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+/// The origin that a request is for, as far as the request itself says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestOrigin<'a> {
+    /// An origin-form target such as `/api/1/market/data`: the peer is fixed elsewhere in the stack.
+    Absent,
+    /// A target that names a peer in a way that no origin can be told from.
+    Unclear,
+    /// A scheme, a host and a port, the scheme's default port filled in.
+    #[non_exhaustive]
+    Known {
+        /// Whether the scheme is `https`; the only other one is `http`.
+        https: bool,
+        /// The host, an IPv6 address in brackets.
+        host: &'a str,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Origins {
+    /// Only the given origins, each `https://HOST[:PORT]`, or `http://` for a loopback host.
+    ///
+    /// # Errors
+    /// [`Error::is_invalid_configuration`] for anything but a scheme, a host and a port.
+    pub fn only<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, Error> {
+        let allowed: Result<Vec<Origin>, Error> = origins
+            .into_iter()
+            .map(|origin| Origin::parse(origin.as_ref()))
+            .collect();
+        Ok(Self {
+            allowed: allowed?.into(),
+            loopback: false,
+            any: false,
+        })
+    }
+
+    /// These origins and one more.
+    ///
+    /// # Errors
+    /// [`Error::is_invalid_configuration`] for anything but a scheme, a host and a port.
+    pub fn and(self, origin: impl AsRef<str>) -> Result<Self, Error> {
+        let added = Origin::parse(origin.as_ref())?;
+        let allowed = self.allowed.iter().cloned().chain([added]).collect();
+        Ok(Self { allowed, ..self })
+    }
+
+    /// These origins without loopback, except where a loopback origin was added by name.
+    #[must_use]
+    pub fn without_loopback(self) -> Self {
+        Self {
+            loopback: false,
+            ..self
+        }
+    }
+
+    /// Every origin, over plain http too: whoever can redirect or misconfigure the client gets the credential.
+    #[must_use]
+    pub fn danger_any() -> Self {
+        Self {
+            allowed: Arc::new([]),
+            loopback: true,
+            any: true,
+        }
+    }
+
+    /// Whether a request for this origin may carry a credential. [`RequestOrigin::Absent`] may not: only a
+    /// layer that was told that its peer is pinned sends one there.
+    #[must_use]
+    pub fn allows(&self, origin: RequestOrigin<'_>) -> bool {
+        match origin {
+            RequestOrigin::Absent => false,
+            RequestOrigin::Unclear => self.any,
+            RequestOrigin::Known { https, host, port } => {
+                self.any
+                    || self.allowed.iter().any(|allowed| {
+                        allowed.port == port
+                            && allowed.https == https
+                            && allowed.host.eq_ignore_ascii_case(host)
+                    })
+                    || (self.loopback && is_loopback(host))
+            }
+        }
+    }
+}
+
+impl Default for Origins {
+    fn default() -> Self {
+        let allowed = MOBULA
+            .map(|host| Origin {
+                https: true,
+                host: host.into(),
+                port: 443,
+            })
+            .into();
+        Self {
+            allowed,
+            loopback: true,
+            any: false,
+        }
+    }
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.any {
+            return f.write_str("Origins(any)");
+        }
+        let mut list = f.debug_list();
+        list.entries(self.allowed.iter());
+        if self.loopback {
+            list.entry(&format_args!("loopback"));
+        }
+        list.finish()
+    }
+}
+
+impl Origin {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let uri: Uri = text.parse().map_err(|_| Self::not_an_origin())?;
+        if uri.query().is_some() || !matches!(uri.path(), "" | "/") {
+            return Err(Self::not_an_origin());
+        }
+        match RequestOrigin::of_uri(&uri) {
+            RequestOrigin::Known {
+                https: false, host, ..
+            } if !is_loopback(host) => Err(Error::new(
+                Kind::InvalidConfiguration,
+                "an http origin must be a loopback host: over plain http anybody on the way reads \
+                     the credential, use https",
+            )),
+            RequestOrigin::Known { https, host, port } => Ok(Self {
+                https,
+                host: host.to_ascii_lowercase().into(),
+                port,
+            }),
+            RequestOrigin::Absent | RequestOrigin::Unclear => Err(Self::not_an_origin()),
+        }
+    }
+
+    fn not_an_origin() -> Error {
+        Error::new(
+            Kind::InvalidConfiguration,
+            "an origin is a scheme, a host and perhaps a port, such as https://api.mobula.io",
+        )
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+impl<'a> RequestOrigin<'a> {
+    /// L7: what the parser leaves room for (user information, a port that is no number) is never a known origin.
+    pub(crate) fn of_uri(uri: &'a Uri) -> Self {
+        let Some(authority) = uri.authority() else {
+            return if uri.scheme().is_none() {
+                Self::Absent
+            } else {
+                Self::Unclear
+            };
+        };
+        let (https, default_port) = match uri.scheme_str() {
+            Some("https") => (true, 443),
+            Some("http") => (false, 80),
+            _ => return Self::Unclear,
+        };
+        let host = authority.host();
+        let port = match authority.as_str().strip_prefix(host) {
+            Some("") => Some(default_port),
+            Some(rest) => rest.strip_prefix(':').and_then(parse_port),
+            None => None,
+        };
+        match port {
+            Some(port) if !host.is_empty() => Self::Known { https, host, port },
+            _ => Self::Unclear,
+        }
+    }
+}
+
+/// `u16::from_str` takes a leading `+`, which no URL has.
+fn parse_port(text: &str) -> Option<u16> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    if host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let address = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    address
+        .parse()
+        .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(origins: &Origins, uri: &str) -> bool {
+        let uri: Uri = uri.parse().unwrap();
+        origins.allows(RequestOrigin::of_uri(&uri))
+    }
+
+    /// L1, L3, L7, L11: only the exact origin, whatever the spelling tricks.
+    #[test]
+    fn the_default_takes_mobula_over_https_and_loopback() {
+        let origins = Origins::default();
+        for uri in [
+            "https://api.mobula.io/api/1/all",
+            "https://api.mobula.io:443/",
+            "https://API.Mobula.IO/",
+            "https://api-2.mobula.io/",
+            "https://pulse-v2-api.mobula.io/",
+            "https://graphql.mobula.io/graphql",
+            "http://localhost:3000/",
+            "http://127.0.0.1:8080/",
+            "http://127.8.9.1/",
+            "http://[::1]:8080/",
+            "https://localhost/",
+        ] {
+            assert!(allowed(&origins, uri), "{uri}");
+        }
+        for uri in [
+            "http://api.mobula.io/",
+            "http://api.mobula.io:443/",
+            "https://api.mobula.io:8443/",
+            "https://api.mobula.io./",
+            "https://api.mobula.io.evil.example/",
+            "https://evil-api.mobula.io/",
+            "https://x.api.mobula.io/",
+            "https://mobula.io/",
+            "https://demo-api.mobula.io/",
+            "https://api.mobula.io@evil.example/",
+            "https://api.mobula.io:443@evil.example/",
+            "https://user@api.mobula.io/",
+            "https://user:pass@api.mobula.io/",
+            "https://api.mobula.io:99999/",
+            "https://api.mobula.io:+443/",
+            "https://xn--api-mobula-io.example/",
+            "http://127.0.0.1.evil.example/",
+            "http://localhost.evil.example/",
+            "http://128.0.0.1/",
+            "http://0.0.0.0/",
+            "http://[::]/",
+            "http://[::ffff:10.0.0.1]/",
+            "ftp://api.mobula.io/",
+            "wss://api.mobula.io/",
+            "api.mobula.io:443",
+            "/api/1/all",
+            "*",
+        ] {
+            if uri.parse::<Uri>().is_ok() {
+                assert!(!allowed(&origins, uri), "{uri}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        for origin in [
+            "https://proxy.example.com",
+            "https://proxy.example.com/",
+            "https://proxy.example.com:8443",
+            "http://127.0.0.1:9",
+            "http://[::1]:9",
+        ] {
+            assert!(Origins::only([origin]).is_ok(), "{origin}");
+        }
+        for origin in [
+            "",
+            "proxy.example.com",
+            "/path",
+            "https://",
+            "https:///",
+            "https://proxy.example.com/path",
+            "https://proxy.example.com?query",
+            "https://user@proxy.example.com",
+            "https://proxy.example.com:port",
+            "https://proxy.example.com:65536",
+            "http://proxy.example.com",
+            "ftp://proxy.example.com",
+            "https://*.example.com/*",
+        ] {
+            assert!(
+                Origins::only([origin])
+                    .unwrap_err()
+                    .is_invalid_configuration(),
+                "{origin}"
+            );
+        }
+    }
+
+    #[test]
+    fn loopback_can_be_left_out_and_named() {
+        let origins = Origins::default().without_loopback();
+        assert!(!allowed(&origins, "http://127.0.0.1:80/"));
+        let origins = origins.and("http://127.0.0.1:80").unwrap();
+        assert!(allowed(&origins, "http://127.0.0.1/"));
+        assert!(!allowed(&origins, "http://127.0.0.1:81/"));
+        assert!(!allowed(&origins, "https://127.0.0.1:80/"));
+        assert!(allowed(&Origins::danger_any(), "http://anywhere.example/"));
+    }
+
+    #[test]
+    fn debug_lists_the_origins() {
+        let origins = Origins::only(["https://a.example"]).unwrap();
+        assert_eq!(format!("{origins:?}"), "[https://a.example:443]");
+        assert_eq!(format!("{:?}", Origins::danger_any()), "Origins(any)");
+    }
+}

@@ -1,0 +1,1 @@
+//! Mobula's token API.
