@@ -140,6 +140,12 @@ impl ApiToken {
         self.secret
     }
 
+    /// Whether both are the same text; for texts that come from one source, so timing tells nobody anything.
+    #[cfg(feature = "refresh")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.expose_secret() == other.expose_secret()
+    }
+
     #[cfg(feature = "refresh")]
     pub(crate) fn header(&self) -> &http::HeaderValue {
         self.secret.bearer()

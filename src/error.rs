@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// What went wrong, with predicates named after the remedy.
 ///
 /// It never holds a secret or a URL. Clones are cheap and share one cause, because everybody who waited for

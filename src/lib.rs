@@ -5,6 +5,8 @@ mod add_credential;
 mod api_key;
 mod api_key_auth;
 mod api_token;
+#[cfg(feature = "refresh")]
+mod auto_refreshing_token;
 mod bearer_auth;
 #[cfg(feature = "refresh")]
 mod clock;
@@ -25,6 +27,13 @@ pub use add_credential::AddCredential;
 pub use api_key::ApiKey;
 pub use api_key_auth::{ApiKeyAuth, KeyHeader};
 pub use api_token::ApiToken;
+#[cfg(feature = "refresh")]
+pub use auto_refreshing_token::{
+    AutoRefresh, AutoRefreshingToken, AutoRefreshingTokenBuilder, Freshness, RefreshPolicy,
+    ResponseFuture, ShutdownReport, Status, TokenLease, Windows,
+};
+#[cfg(feature = "replay")]
+pub use auto_refreshing_token::{CloneRequest, ReplayRejected};
 pub use bearer_auth::BearerAuth;
 #[cfg(feature = "refresh")]
 pub use create_tokens::CreateTokens;

@@ -1,0 +1,200 @@
+//! One attempt to get new tokens at a time, owned by nobody who could be cancelled.
+
+use std::sync::{Arc, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::engine::{Engine, State};
+use super::live_token::StandbyToken;
+use super::policy::Freshness;
+use super::settings::Settings;
+use crate::api_token::ApiToken;
+use crate::clock::{self, Moment};
+use crate::error::{Error, Kind};
+use crate::observe;
+
+/// A source that does not answer by then has failed, so that the next attempt can begin.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An attempt under way. However it ends (a result, a panic of the source, the end of the runtime that
+/// it ran on) it is settled, at the latest by its drop.
+struct Attempt {
+    engine: Arc<Engine>,
+    settled: bool,
+}
+
+enum Outcome {
+    Created {
+        tokens: Vec<ApiToken>,
+        asked_for_at: Moment,
+    },
+    Failed(Error),
+    /// The runtime went away: nobody's failure, so the next request just begins another attempt (R16).
+    Abandoned,
+}
+
+impl Engine {
+    /// Begins an attempt in a task of its own: no caller's cancellation can lose it (R4). Its future holds
+    /// the engine only while it runs (R15).
+    pub(super) fn begin_attempt(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        state.attempt_under_way = true;
+        self.note_next_attempt(&state);
+        // A runtime that is shutting down drops the task on the spot, which takes the lock to settle it.
+        drop(state);
+        let attempt = Attempt {
+            engine: Arc::clone(self),
+            settled: false,
+        };
+        match Handle::try_current() {
+            Ok(runtime) => {
+                observe::refresh_started();
+                drop(runtime.spawn(attempt.run()));
+            }
+            Err(_) => attempt.settle(Outcome::Failed(no_runtime())),
+        }
+    }
+
+    fn settle(self: &Arc<Self>, outcome: Outcome) {
+        let now = clock::now();
+        let mut state = self.lock();
+        state.attempt_under_way = false;
+        state.attempts_ended += 1;
+        match outcome {
+            Outcome::Created {
+                tokens,
+                asked_for_at,
+            } => self.take_in(&mut state, tokens, asked_for_at, now),
+            Outcome::Failed(error) => self.note_failure(&mut state, error, now),
+            Outcome::Abandoned => {}
+        }
+        self.note_next_attempt(&state);
+        drop(state);
+        self.announce_change();
+    }
+
+    fn take_in(
+        self: &Arc<Self>,
+        state: &mut State,
+        tokens: Vec<ApiToken>,
+        asked_for_at: Moment,
+        now: Moment,
+    ) {
+        if state.shut_down {
+            state.retired.extend(tokens);
+            return;
+        }
+        let jitter = state.random.f64();
+        let Settings { create, policy, .. } = &self.settings;
+        let mut usable: Vec<StandbyToken> = self
+            .new_among(tokens, state)
+            .into_iter()
+            .map(|token| StandbyToken::new(token, create, asked_for_at, policy, jitter))
+            .filter(|token| token.freshness(now) != Freshness::Stale)
+            .collect();
+        if usable.is_empty() {
+            // N6: an answer without a usable token is a failed attempt, and what we have stays.
+            let error = Error::new(
+                Kind::Transient,
+                "the token source gave no new token that can still be used",
+            );
+            self.note_failure(state, error, now);
+            return;
+        }
+        let first = usable.remove(0);
+        let made_progress = first.freshness(now) == Freshness::Fresh;
+        for unused in std::mem::replace(&mut state.standby, usable.into()) {
+            self.retire(state, unused.into_token());
+        }
+        let live = self.publish(state, first, now);
+        if made_progress {
+            state.gate.open();
+        } else {
+            // C9: a source that hands out tokens near their end must not be asked without a pause.
+            let error = Error::new(
+                Kind::Transient,
+                "the token source gave a token that is near its end",
+            );
+            self.note_failure(state, error, now);
+        }
+        observe::refresh_succeeded(live.generation(), live.time_left(now), state.standby.len());
+    }
+
+    /// C9: the tokens that we do not have yet. One that a source hands out twice gets no second life.
+    fn new_among(&self, tokens: Vec<ApiToken>, state: &State) -> Vec<ApiToken> {
+        let current = self.current.load_full();
+        let known = |token: &ApiToken| {
+            current.iter().any(|live| live.token().is_same(token))
+                || state
+                    .standby
+                    .iter()
+                    .any(|standby| standby.token().is_same(token))
+        };
+        let mut new: Vec<ApiToken> = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            if !known(&token) && !new.iter().any(|other| other.is_same(&token)) {
+                new.push(token);
+            }
+        }
+        new
+    }
+
+    fn note_failure(&self, state: &mut State, error: Error, now: Moment) {
+        let random = state.random.f64();
+        state.gate.close(now.monotonic, error, random);
+        if let Some(closed) = state.gate.closed(now.monotonic) {
+            observe::refresh_failed(&closed.error, closed.until - now.monotonic);
+        }
+    }
+}
+
+impl Attempt {
+    async fn run(self) {
+        // T2, C14: counted from before the request, so that a slow answer cannot lengthen a token's life.
+        let asked_for_at = clock::now();
+        let created = timeout(
+            DEADLINE,
+            self.engine.source.create(self.engine.settings.create),
+        )
+        .await;
+        self.settle(match created {
+            Ok(Ok(tokens)) => Outcome::Created {
+                tokens,
+                asked_for_at,
+            },
+            Ok(Err(error)) => Outcome::Failed(error),
+            Err(_) => Outcome::Failed(Error::new(
+                Kind::Transient,
+                "the token source did not answer within 30 seconds",
+            )),
+        });
+    }
+
+    fn settle(mut self, outcome: Outcome) {
+        self.settled = true;
+        self.engine.settle(outcome);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        self.engine.settle(if thread::panicking() {
+            // R17: the panic ends here; what callers see is an error.
+            Outcome::Failed(Error::new(Kind::Transient, "the token source panicked"))
+        } else {
+            Outcome::Abandoned
+        });
+    }
+}
+
+pub(super) fn no_runtime() -> Error {
+    Error::new(
+        Kind::Transient,
+        "tokens are created on a tokio runtime: send the request from within one",
+    )
+}

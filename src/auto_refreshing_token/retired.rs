@@ -1,0 +1,74 @@
+//! Tokens that are out of use and not yet revoked.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
+use super::engine::{Engine, State};
+use crate::api_token::ApiToken;
+use crate::observe;
+
+/// Replaced tokens, kept for as long as requests that carry them may be under way (R18).
+#[derive(Debug, Default)]
+pub(super) struct Retired {
+    tokens: Vec<(u64, ApiToken)>,
+    next: u64,
+}
+
+impl Retired {
+    fn add(&mut self, token: ApiToken) -> u64 {
+        self.next += 1;
+        self.tokens.push((self.next, token));
+        self.next
+    }
+
+    fn remove(&mut self, number: u64) -> Option<ApiToken> {
+        let at = self
+            .tokens
+            .iter()
+            .position(|(of_token, _)| *of_token == number)?;
+        Some(self.tokens.swap_remove(at).1)
+    }
+
+    /// Adds tokens that nothing was sent with; a shutdown drains them.
+    pub(super) fn extend(&mut self, tokens: Vec<ApiToken>) {
+        for token in tokens {
+            self.add(token);
+        }
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<ApiToken> {
+        self.tokens.drain(..).map(|(_, token)| token).collect()
+    }
+}
+
+impl Engine {
+    /// Has a token revoked after the grace, best effort, in nobody's way. Without a runtime, or when the
+    /// last handle is gone by then, it is left to expire.
+    pub(super) fn retire(self: &Arc<Self>, state: &mut State, token: ApiToken) {
+        let Some(grace) = self.settings.revoke_replaced_after else {
+            return;
+        };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let number = state.retired.add(token);
+        drop(runtime.spawn(revoke_after(Arc::downgrade(self), number, grace)));
+    }
+}
+
+async fn revoke_after(engine: Weak<Engine>, number: u64, grace: Duration) {
+    sleep(grace).await;
+    let Some(engine) = engine.upgrade() else {
+        return;
+    };
+    let Some(token) = engine.lock().retired.remove(number) else {
+        return;
+    };
+    let source = Arc::clone(&engine.source);
+    drop(engine);
+    let revoked = source.revoke(token).await;
+    observe::token_revoked(revoked.err().as_ref());
+}

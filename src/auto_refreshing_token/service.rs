@@ -1,0 +1,106 @@
+//! The service that the layer makes.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use super::engine::Engine;
+use super::future::ResponseFuture;
+use crate::clock;
+use crate::credential_rules::{self, CredentialHeader, Verdict};
+use crate::error::{BoxError, Error, Kind};
+use crate::http_request::{HttpRequest, HttpResponse};
+
+/// Puts a token that is good right now on every request to an allowed origin: the service of
+/// [`AutoRefreshingToken`](super::AutoRefreshingToken).
+///
+/// With a usable token, which is always but at the very start and after trouble, a request allocates
+/// nothing, takes no lock, and calls the inner service that was polled ready. Without one it waits, and
+/// so holds the inner service's readiness (a permit of a `ConcurrencyLimit`, say) meanwhile; the inner
+/// service is cloned for this alone. Its errors are the inner service's, or an
+/// [`Error`](crate::Error), which `downcast_ref::<mobula_auth::Error>()` tells.
+#[derive(Clone)]
+pub struct AutoRefresh<S> {
+    inner: S,
+    engine: Arc<Engine>,
+}
+
+impl<S> AutoRefresh<S> {
+    pub(super) fn new(inner: S, engine: Arc<Engine>) -> Self {
+        Self { inner, engine }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the layer.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, R> Service<R> for AutoRefresh<S>
+where
+    S: Service<R> + Clone,
+    S::Response: HttpResponse,
+    S::Error: Into<BoxError>,
+    R: HttpRequest,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: R) -> Self::Future {
+        match self.engine.settings.rules.judge(&mut request) {
+            Verdict::Add => {}
+            Verdict::Withhold if self.engine.settings.strict_origins => {
+                return ResponseFuture::failed(Error::new(
+                    Kind::ForbiddenOrigin,
+                    "the request's origin may not have credentials: add it to the allowed origins if it should",
+                ));
+            }
+            Verdict::Keep | Verdict::Withhold => {
+                return ResponseFuture::untouched(self.inner.call(request));
+            }
+        }
+        match self.engine.take(clock::now()) {
+            Some(taken) => {
+                let (header, value) = (CredentialHeader::Authorization, taken.header);
+                credential_rules::add(request.headers_mut(), header, value);
+                ResponseFuture::sent(
+                    self.inner.call(request),
+                    Arc::clone(&self.engine),
+                    taken.generation,
+                )
+            }
+            None => {
+                let not_ready = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, not_ready);
+                ResponseFuture::waiting(Arc::clone(&self.engine), ready, request)
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for AutoRefresh<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AutoRefresh")
+            .field("inner", &self.inner)
+            .field("status", &self.engine.status())
+            .finish()
+    }
+}

@@ -1,0 +1,20 @@
+//! What a handle was built with.
+
+use std::time::Duration;
+
+use super::policy::RefreshPolicy;
+use crate::create_tokens::CreateTokens;
+use crate::credential_rules::CredentialRules;
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) create: CreateTokens,
+    pub(super) policy: RefreshPolicy,
+    pub(super) rules: CredentialRules,
+    pub(super) strict_origins: bool,
+    pub(super) max_wait: Duration,
+    pub(super) max_waiting: usize,
+    pub(super) revoke_replaced_after: Option<Duration>,
+    pub(super) shutdown_within: Duration,
+    pub(super) jitter_seed: Option<u64>,
+}

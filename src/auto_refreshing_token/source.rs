@@ -1,0 +1,32 @@
+//! A token source of any type, behind one pointer: one box an attempt, none a request.
+
+use std::fmt;
+use std::pin::Pin;
+
+use crate::api_token::ApiToken;
+use crate::create_tokens::CreateTokens;
+use crate::error::Error;
+use crate::token_source::TokenSource;
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+pub(super) trait AnySource: Send + Sync {
+    fn create(&self, request: CreateTokens) -> Boxed<'_, Vec<ApiToken>>;
+    fn revoke(&self, token: ApiToken) -> Boxed<'_, ()>;
+}
+
+impl<T: TokenSource> AnySource for T {
+    fn create(&self, request: CreateTokens) -> Boxed<'_, Vec<ApiToken>> {
+        Box::pin(TokenSource::create(self, request))
+    }
+
+    fn revoke(&self, token: ApiToken) -> Boxed<'_, ()> {
+        Box::pin(TokenSource::revoke(self, token))
+    }
+}
+
+impl fmt::Debug for dyn AnySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSource")
+    }
+}

@@ -1,0 +1,165 @@
+//! The wait of a request that found no usable token.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout_at;
+
+use super::engine::{Acquired, Engine, shut_down};
+use super::live_token::LiveToken;
+use super::policy::Freshness;
+use super::refresh::no_runtime;
+use crate::clock;
+use crate::error::{Error, Kind};
+
+impl Engine {
+    /// Takes a token for what is not a request, and waits for one if need be.
+    pub(super) async fn lease(self: Arc<Self>) -> Result<Arc<LiveToken>, Error> {
+        let now = clock::now();
+        match self
+            .current
+            .load_full()
+            .filter(|live| live.take(now) != Freshness::Stale)
+        {
+            Some(live) => Ok(live),
+            None => self.wait().await,
+        }
+    }
+
+    /// Waits for a token, at most `max_wait` (H7).
+    ///
+    /// A transient failure does not end the wait while the next attempt is due before it is over; a
+    /// refusal ends it at once, for everybody (R2, R13).
+    pub(super) async fn wait(self: Arc<Self>) -> Result<Arc<LiveToken>, Error> {
+        let _waiter = Waiter::enter(&self)?;
+        if Handle::try_current().is_err() {
+            return match self.acquire(clock::now()) {
+                Acquired::Taken(live) => Ok(live),
+                _ => Err(no_runtime()),
+            };
+        }
+        let deadline = clock::now().monotonic + self.settings.max_wait;
+        let mut changes = self.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let now = clock::now();
+            let look_again_at = match self.acquire(now) {
+                Acquired::Taken(taken) => return Ok(taken),
+                Acquired::ShutDown => return Err(shut_down()),
+                Acquired::Attempt => deadline,
+                Acquired::Closed(closed)
+                    if closed.is_worth_waiting() && closed.until < deadline =>
+                {
+                    closed.until
+                }
+                Acquired::Closed(closed) => {
+                    return Err(no_token(&closed.error, closed.until - now.monotonic));
+                }
+            };
+            // Whatever ends this, the next look tells; the engine, and so the sender, lives as long as we do.
+            let _ = timeout_at(look_again_at, changes.changed()).await;
+            if clock::now().monotonic >= deadline {
+                return self.last_look();
+            }
+        }
+    }
+
+    /// Waits until the attempt that is under way, or begun for this, has ended.
+    pub(super) async fn refresh(self: Arc<Self>) -> Result<(), Error> {
+        let mut changes = self.subscribe();
+        let ended_before = {
+            let now = clock::now();
+            let state = self.lock();
+            if state.shut_down {
+                return Err(shut_down());
+            }
+            if let Some(closed) = state.gate.closed(now.monotonic) {
+                return Err(no_attempt(&closed.error, closed.until - now.monotonic));
+            }
+            let ended_before = state.attempts_ended;
+            if !state.attempt_under_way {
+                self.begin_attempt(state);
+            }
+            ended_before
+        };
+        loop {
+            changes.borrow_and_update();
+            {
+                let state = self.lock();
+                if state.shut_down {
+                    return Err(shut_down());
+                }
+                if state.attempts_ended > ended_before {
+                    return state
+                        .gate
+                        .last_error()
+                        .map_or(Ok(()), |error| Err(error.clone()));
+                }
+            }
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// A token that came at the very moment of the deadline is still a token.
+    fn last_look(self: &Arc<Self>) -> Result<Arc<LiveToken>, Error> {
+        let now = clock::now();
+        match self.acquire(now) {
+            Acquired::Taken(taken) => Ok(taken),
+            Acquired::ShutDown => Err(shut_down()),
+            Acquired::Closed(closed) => Err(no_token(&closed.error, closed.until - now.monotonic)),
+            Acquired::Attempt => {
+                let message = format!(
+                    "no token came within {:?}: still asking",
+                    self.settings.max_wait
+                );
+                Err(Error::new(Kind::Transient, message))
+            }
+        }
+    }
+}
+
+/// A place among those who wait, given back however the wait ends.
+struct Waiter<'a>(&'a Engine);
+
+impl<'a> Waiter<'a> {
+    fn enter(engine: &'a Engine) -> Result<Self, Error> {
+        let before = engine.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiter = Self(engine);
+        if before < engine.settings.max_waiting {
+            return Ok(waiter);
+        }
+        let message = format!("{before} requests wait for a token already, and no more may");
+        Err(Error::new(Kind::Transient, message))
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn no_token(cause: &Error, next_attempt_in: Duration) -> Error {
+    because("no usable token", cause, next_attempt_in)
+}
+
+fn no_attempt(cause: &Error, next_attempt_in: Duration) -> Error {
+    because("no refresh for now", cause, next_attempt_in)
+}
+
+/// As the cause in kind, so that the same remedy is found, and with the time of the next attempt.
+fn because(what: &str, cause: &Error, next_attempt_in: Duration) -> Error {
+    let message = format!(
+        "{what}, next attempt in {:.1} s",
+        next_attempt_in.as_secs_f64()
+    );
+    let error = Error::new(cause.kind(), message)
+        .with_retry_after(Some(next_attempt_in))
+        .with_source(cause.clone());
+    match cause.status() {
+        Some(status) => error.with_status(status),
+        None => error,
+    }
+}

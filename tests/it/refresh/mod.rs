@@ -1,0 +1,13 @@
+//! `AutoRefreshingToken` under tokio's paused clock, against a scripted source and a scripted server.
+
+mod cancellation;
+mod expiry;
+mod failures;
+mod lease;
+mod origins;
+mod rejection;
+mod request_budget;
+mod runtimes;
+mod script;
+mod shutdown;
+mod single_flight;

@@ -1,0 +1,190 @@
+//! R8, R9: what a 401 does, and what it must not do.
+
+use http::StatusCode;
+use mobula_auth::{AutoRefreshingToken, ReplayRejected};
+use tokio::time::advance;
+use tower::retry::RetryLayer;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+use super::script::{Answer, Server, Source, answer, request, seconds, send};
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_heals_with_no_failed_call_where_a_standby_exists() {
+    let source = Source::default().then(Answer::AsAsked).then(Answer::Hang);
+    let (auth, server) = (AutoRefreshingToken::new(source.clone()), Server::default());
+    let inner = server.clone();
+    let mut client = ServiceBuilder::new()
+        .layer(RetryLayer::new(ReplayRejected::default()))
+        .layer(auth.clone())
+        .service(service_fn(move |request: http::Request<()>| {
+            inner.clone().answer(request)
+        }));
+    let mut call = async || client.ready().await.unwrap().call(request()).await.unwrap();
+
+    assert_eq!(call().await.body(), "Bearer token-1");
+    server.reject("token-1");
+    let response = call().await;
+    assert_eq!(
+        (response.status(), response.body().as_str()),
+        (StatusCode::OK, "Bearer token-2")
+    );
+    assert_eq!(
+        server.seen(),
+        ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+    );
+    assert_eq!(source.creates(), 1, "the swap cost no network");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_without_a_standby_is_replaced_by_one_create_request() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .build()
+        .unwrap();
+    let server = Server::default();
+    send(&auth, &server).await.unwrap();
+    server.reject("token-1");
+    assert_eq!(
+        answer(&auth, &server).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-2");
+    assert_eq!(source.creates(), 2);
+}
+
+/// R9, H6: a 401 that arrives late is about a token that has been replaced already.
+#[tokio::test(start_paused = true)]
+async fn r9_a_late_401_does_not_drop_a_newer_token() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .build()
+        .unwrap();
+    let slow = Server::default().with_latency(seconds(5));
+    slow.reject("token-1");
+    send(&auth, &Server::default()).await.unwrap();
+
+    let late: Vec<_> = (0..100)
+        .map(|_| {
+            let (auth, slow) = (auth.clone(), slow.clone());
+            tokio::spawn(async move { answer(&auth, &slow).await.unwrap().status() })
+        })
+        .collect();
+    tokio::time::sleep(seconds(1)).await;
+    auth.refresh().await.unwrap();
+    assert_eq!(auth.status().generation(), 2);
+
+    for answer in late {
+        assert_eq!(answer.await.unwrap(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!((auth.status().generation(), source.creates()), (2, 2));
+    assert_eq!(
+        send(&auth, &Server::default()).await.unwrap(),
+        "Bearer token-2"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_401s_for_one_token_cause_one_create_request() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .build()
+        .unwrap();
+    let slow = Server::default().with_latency(seconds(1));
+    slow.reject("token-1");
+    let answers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let (auth, slow) = (auth.clone(), slow.clone());
+            tokio::spawn(async move { answer(&auth, &slow).await.unwrap().status() })
+        })
+        .collect();
+    for answer in answers {
+        assert_eq!(answer.await.unwrap(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(
+        send(&auth, &Server::default()).await.unwrap(),
+        "Bearer token-2"
+    );
+    assert_eq!(source.creates(), 2);
+}
+
+/// R8: a server that answers 401 whatever the token is costs a few create requests, not one a request;
+/// meanwhile its answers go through to the callers.
+#[tokio::test(start_paused = true)]
+async fn r8_a_server_that_rejects_everything_trips_the_breaker() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .build()
+        .unwrap();
+    let server = Server::default().rejecting_all();
+    for _ in 0..60 {
+        for _ in 0..10 {
+            assert_eq!(
+                answer(&auth, &server).await.unwrap().status(),
+                StatusCode::UNAUTHORIZED
+            );
+        }
+        advance(seconds(1)).await;
+    }
+    assert_eq!(
+        source.creates(),
+        3,
+        "the first token, and two that answer rejections"
+    );
+    for _ in 0..3_600 {
+        assert_eq!(
+            answer(&auth, &server).await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
+        advance(seconds(1)).await;
+    }
+    assert!(source.creates() <= 14, "{}", source.creates());
+}
+
+/// H8: a request is sent twice at most.
+#[tokio::test(start_paused = true)]
+async fn h8_a_request_is_replayed_once_at_most() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(20)
+        .build()
+        .unwrap();
+    let server = Server::default().rejecting_all();
+    let inner = server.clone();
+    let client = ServiceBuilder::new()
+        .layer(RetryLayer::new(ReplayRejected::default()))
+        .layer(auth)
+        .service(service_fn(move |request: http::Request<()>| {
+            inner.clone().answer(request)
+        }));
+    assert_eq!(
+        client.oneshot(request()).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(server.seen(), ["Bearer token-1", "Bearer token-2"]);
+}
+
+/// Without a way to a better one, a rejected token stays: perhaps it is not the token that is wrong.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_token_stays_while_no_other_can_be_had() {
+    let source = Source::default()
+        .then(Answer::AsAsked)
+        .then(Answer::Fail("down"));
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .build()
+        .unwrap();
+    let server = Server::default();
+    send(&auth, &server).await.unwrap();
+    auth.refresh().await.unwrap_err();
+    server.reject("token-1");
+    assert_eq!(
+        answer(&auth, &server).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(auth.status().generation(), 1);
+    assert!(auth.status().expires_in().is_some());
+}
