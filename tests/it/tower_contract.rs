@@ -1,0 +1,240 @@
+//! tower's contract (W1 to W4, W6): only what was polled ready is called, and no bound is asked for in vain.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use mobula_auth::{
+    ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error,
+};
+use tokio_test::{assert_pending, assert_ready_ok};
+use tower::buffer::BufferLayer;
+use tower::limit::ConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
+use tower::timeout::TimeoutLayer;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
+use tower_test::mock;
+
+fn request() -> Request<()> {
+    Request::get("https://api.mobula.io/").body(()).unwrap()
+}
+
+fn key_auth() -> ApiKeyAuth {
+    ApiKeyAuth::new(ApiKey::new("key").unwrap())
+}
+
+/// The first token takes a second to come.
+fn refreshing() -> AutoRefreshingToken {
+    AutoRefreshingToken::new(async |_: CreateTokens| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<_, Error>(vec![ApiToken::new("token")?])
+    })
+}
+
+/// Panics when it is called without having been polled ready, as a clone has not been.
+#[derive(Debug, Default)]
+struct Strict {
+    ready: bool,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self { ready: false }
+    }
+}
+
+impl Service<Request<()>> for Strict {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being polled ready"
+        );
+        assert!(request.headers().contains_key(AUTHORIZATION));
+        ready(Ok(Response::new(())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn w1_only_the_instance_that_was_polled_ready_is_called() {
+    async fn drive<S>(mut stack: S)
+    where
+        S: Service<Request<()>>,
+        S::Error: std::fmt::Debug,
+    {
+        for _ in 0..1_000 {
+            stack.ready().await.unwrap().call(request()).await.unwrap();
+        }
+    }
+    drive(key_auth().layer(Strict::default())).await;
+    drive(refreshing().layer(Strict::default())).await;
+    drive(
+        ServiceBuilder::new()
+            .buffer(4)
+            .layer(refreshing())
+            .concurrency_limit(2)
+            .service(Strict::default()),
+    )
+    .await;
+    drive(
+        ServiceBuilder::new()
+            .concurrency_limit(1)
+            .layer(refreshing())
+            .buffer(1)
+            .service(Strict::default()),
+    )
+    .await;
+    drive(
+        ServiceBuilder::new()
+            .layer(key_auth())
+            .layer(BufferLayer::new(1))
+            .service(Strict::default()),
+    )
+    .await;
+    drive(
+        ServiceBuilder::new()
+            .layer(LoadShedLayer::new())
+            .layer(TimeoutLayer::new(Duration::from_secs(5)))
+            .layer(refreshing())
+            .layer(ConcurrencyLimitLayer::new(1))
+            .service(Strict::default()),
+    )
+    .await;
+    drive(BoxCloneSyncService::new(
+        refreshing().layer(Strict::default()),
+    ))
+    .await;
+    drive(BoxCloneSyncService::new(
+        key_auth().layer(Strict::default()),
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn readiness_is_the_inner_services() {
+    let (mut stack, mut handle) = mock::spawn_layer::<Request<()>, Response<()>, _>(key_auth());
+    handle.allow(0);
+    assert_pending!(stack.poll_ready());
+    handle.allow(1);
+    assert_ready_ok!(stack.poll_ready());
+    let response = stack.call(request());
+    let (sent, answer) = handle.next_request().await.unwrap();
+    assert_eq!(sent.headers()[AUTHORIZATION], "key");
+    answer.send_response(Response::new(()));
+    response.await.unwrap();
+}
+
+/// W2, R7: the request that waits keeps the permit that it was polled ready with, and gives it back.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_for_a_token_keeps_its_readiness() {
+    let (mut stack, mut handle) = mock::spawn_layer::<Request<()>, Response<()>, _>(refreshing());
+    handle.allow(1);
+    assert_ready_ok!(stack.poll_ready());
+    let waiting = tokio::spawn(stack.call(request()));
+    handle.allow(1);
+    let (sent, answer) = handle.next_request().await.unwrap();
+    assert_eq!(sent.headers()[AUTHORIZATION], "Bearer token");
+    answer.send_response(Response::new(()));
+    waiting.await.unwrap().unwrap();
+
+    let limited = ServiceBuilder::new()
+        .layer(refreshing())
+        .concurrency_limit(1)
+        .service(Strict::default());
+    for _ in 0..3 {
+        limited.clone().oneshot(request()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_inner_service_come_through() {
+    let (mut stack, mut handle) = mock::spawn_layer::<Request<()>, Response<()>, _>(key_auth());
+    handle.allow(1);
+    assert_ready_ok!(stack.poll_ready());
+    let response = stack.call(request());
+    handle.next_request().await.unwrap().1.send_error("broken");
+    assert_eq!(response.await.unwrap_err().to_string(), "broken");
+    drop(handle);
+    assert!(std::future::poll_fn(|_| stack.poll_ready()).await.is_err());
+}
+
+/// W4: a static layer asks nothing of the inner service that the inner service does not have: not `Clone`, not
+/// `Send`, not `Sync`, not `'static`, and no particular response or error.
+#[tokio::test]
+async fn w4_static_layers_need_no_bound() {
+    struct Odd<'a>(&'a Cell<u32>, Rc<()>);
+    impl<B> Service<Request<B>> for Odd<'_> {
+        type Response = Rc<u32>;
+        type Error = Rc<str>;
+        type Future = Ready<Result<Rc<u32>, Rc<str>>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rc<str>>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<B>) -> Self::Future {
+            self.0.set(self.0.get() + 1);
+            ready(Ok(Rc::new(self.0.get())))
+        }
+    }
+    let calls = Cell::new(0);
+    let body = Rc::new(Cell::new("neither Send nor Sync"));
+    let mut stack = key_auth().layer(Odd(&calls, Rc::default()));
+    let answered: Rc<u32> = stack.call(Request::new(Rc::clone(&body))).await.unwrap();
+    assert_eq!((*answered, calls.get()), (1, 1));
+    assert_eq!(
+        *BearerAuth::new(ApiToken::new("t").unwrap())
+            .layer(stack)
+            .call(Request::new(body))
+            .await
+            .unwrap(),
+        2
+    );
+}
+
+/// The refreshing layer asks for `Clone` and for a response with a status, and is `Send` exactly if the inner one is.
+#[tokio::test(start_paused = true)]
+async fn w4_the_refreshing_layer_works_on_one_thread_with_what_is_not_send() {
+    let seen = Rc::new(Cell::new(0));
+    let inner = tower::service_fn(|request: Request<Rc<Cell<u32>>>| async move {
+        let body = request.into_body();
+        body.set(body.get() + 1);
+        Ok::<_, BoxError>(Response::new(body))
+    });
+    let mut stack = refreshing().layer(inner);
+    for _ in 0..2 {
+        let request = Request::get("https://api.mobula.io/")
+            .body(Rc::clone(&seen))
+            .unwrap();
+        stack.ready().await.unwrap().call(request).await.unwrap();
+    }
+    assert_eq!(seen.get(), 2);
+}
+
+#[test]
+fn layers_services_and_futures_are_send_and_sync_as_their_parts_are() {
+    fn send_sync<T: Send + Sync>(_: &T) {}
+    fn send<T: Send>(_: &T) {}
+    let (key, token) = (key_auth(), refreshing());
+    send_sync(&key);
+    send_sync(&token);
+    send_sync(&key.layer(Strict::default()));
+    let mut stack = token.layer(Strict::default());
+    send_sync(&stack);
+    stack.get_mut().ready = true;
+    send(&stack.call(request()));
+}
