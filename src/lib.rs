@@ -40,5 +40,7 @@ pub use create_tokens::CreateTokens;
 pub use error::Error;
 pub use http_request::{HttpRequest, HttpResponse};
 pub use origins::{Origins, RequestOrigin};
+#[cfg(feature = "client")]
+pub use token_client::{TokenClient, TokenInfo};
 #[cfg(feature = "refresh")]
 pub use token_source::TokenSource;
