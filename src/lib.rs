@@ -40,6 +40,8 @@ pub use create_tokens::CreateTokens;
 pub use error::Error;
 pub use http_request::{HttpRequest, HttpResponse};
 pub use origins::{Origins, RequestOrigin};
+#[cfg(all(feature = "client", feature = "reqwest"))]
+pub use token_client::ReqwestTransport;
 #[cfg(feature = "client")]
 pub use token_client::{TokenClient, TokenInfo};
 #[cfg(feature = "refresh")]

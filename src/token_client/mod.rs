@@ -8,6 +8,8 @@ mod governor;
 mod jwt_claims;
 mod lifetime;
 mod redact;
+#[cfg(feature = "reqwest")]
+mod reqwest_transport;
 mod retry_after;
 mod token_info;
 mod wire;
@@ -35,6 +37,8 @@ use crate::create_tokens::CreateTokens;
 use crate::error::{Error, Kind};
 use crate::token_source::TokenSource;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest_transport::ReqwestTransport;
 pub use self::token_info::TokenInfo;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -67,7 +71,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # The HTTP client
 /// `http_client` is a `Service<http::Request<Full<Bytes>>>`: the client of hyper-util, an axum `Router`, a tower stack;
-/// Give it no layer that follows redirects, retries, or adds a credential: a
+/// or reqwest, by [`TokenClient::reqwest`]. Give it no layer that follows redirects, retries, or adds a credential: a
 /// redirect would carry the key elsewhere, and a retry is a create request that is not counted. Whatever it does, at
 /// most 256 KiB of an answer are read, and nothing of it is decompressed. A tokio runtime with timers must be there.
 ///
