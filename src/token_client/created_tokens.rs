@@ -50,7 +50,7 @@ fn created_token(
         .into_iter()
         .flatten()
         .min();
-    let request_limit = told_limit.unwrap_or(request.get_request_limit());
+    let request_limit = told_limit.unwrap_or_else(|| request.get_request_limit());
     if request_limit == 0 {
         return None;
     }

@@ -127,7 +127,7 @@ impl Log {
             .ended
             .get(newest_in_the_way)
             .map_or(Duration::ZERO, |&end| now - end);
-        Some(WINDOW - since_its_end)
+        Some(WINDOW.saturating_sub(since_its_end))
     }
 }
 

@@ -60,7 +60,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// # async fn main() -> Result<(), mobula_auth::Error> {
 /// # let http_client = tower::service_fn(async |_: Request<Full<Bytes>>| {
 /// #     let body = r#"{"createApiTokens":[{"id":"1","token":"eyJ0.e30.c2ln","requestLimit":"5000"}]}"#;
-/// #     Ok::<_, Infallible>(Response::new(Full::from(body)))
+/// #     Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(body)))
 /// # });
 /// let client = TokenClient::new(http_client, ApiKey::new("0af5c1d2-3b4e-4f60-8a7b-9c8d7e6f5a4b")?);
 /// let tokens = client.create(CreateTokens::default()).await?;
@@ -71,7 +71,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # The HTTP client
 /// `http_client` is a `Service<http::Request<Full<Bytes>>>`: the client of hyper-util, an axum `Router`, a tower stack;
-/// or reqwest, by [`TokenClient::reqwest`]. Give it no layer that follows redirects, retries, or adds a credential: a
+/// or reqwest, by `TokenClient::reqwest`. Give it no layer that follows redirects, retries, or adds a credential: a
 /// redirect would carry the key elsewhere, and a retry is a create request that is not counted. Whatever it does, at
 /// most 256 KiB of an answer are read, and nothing of it is decompressed. A tokio runtime with timers must be there.
 ///

@@ -67,7 +67,7 @@ impl Redactor {
             line.push_str(&message);
         }
         let words: Vec<_> = line
-            .split(' ')
+            .split_whitespace()
             .map(|word| if word.contains("://") { "[url]" } else { word })
             .collect();
         self.clean(&words.join(" "))
@@ -84,7 +84,8 @@ impl Redactor {
 
 /// How long the spelling of a secret is that a text starts with. All of it is ASCII.
 fn spelled(text: &[u8], secret: &[u8]) -> Option<usize> {
-    if !secret.is_empty() && text.starts_with(secret) {
+    let start = text.get(..secret.len()).unwrap_or_default();
+    if !secret.is_empty() && start.eq_ignore_ascii_case(secret) {
         return Some(secret.len());
     }
     let (mut len, mut matched) = (0, 0);
@@ -98,12 +99,14 @@ fn spelled(text: &[u8], secret: &[u8]) -> Option<usize> {
     (matched >= TELLING.min(secret.len()) && matched > 0).then_some(len)
 }
 
+/// In either case: a key that is a UUID may be good in both.
 fn spelled_byte(text: &[u8], byte: u8) -> Option<usize> {
+    let is_it = |other: u8| other.eq_ignore_ascii_case(&byte);
     match *text {
-        [b'%', high, low, ..] if hex(high, low) == Some(byte) => Some(3),
-        [b'\\', b'u', b'0', b'0', high, low, ..] if hex(high, low) == Some(byte) => Some(6),
-        [b'\\', escaped, ..] if escaped == byte => Some(2),
-        [plain, ..] if plain == byte => Some(1),
+        [b'%', high, low, ..] if hex(high, low).is_some_and(is_it) => Some(3),
+        [b'\\', b'u', b'0', b'0', high, low, ..] if hex(high, low).is_some_and(is_it) => Some(6),
+        [b'\\', escaped, ..] if is_it(escaped) => Some(2),
+        [plain, ..] if is_it(plain) => Some(1),
         _ => None,
     }
 }
@@ -138,13 +141,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_however_it_is_spelled() {
-        let all_encoded: String = KEY.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let all_escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04X}")).collect();
+        let all_encoded: Vec<_> = KEY.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let all_escaped: Vec<_> = KEY.bytes().map(|byte| format!("\\u{byte:04X}")).collect();
         for spelling in [
             KEY.to_owned(),
+            KEY.to_uppercase(),
             utf8_percent_encode(KEY, NON_ALPHANUMERIC).to_string(),
-            all_encoded,
-            all_escaped,
+            all_encoded.concat(),
+            all_escaped.concat(),
             serde_json::to_string(KEY)
                 .unwrap()
                 .trim_matches('"')
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn an_error_is_one_line_without_urls() {
         #[derive(Debug)]
-        struct Link(&'static str, Option<Box<Link>>);
+        struct Link(&'static str, Option<Box<Self>>);
         impl fmt::Display for Link {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.0)
@@ -224,7 +228,7 @@ mod tests {
             Some(Box::new(Link("failed", Some(Box::new(cause))))),
         );
         let line = Redactor::new([KEY]).clean_error(&error);
-        assert_eq!(line, r"sending to [url] failed: refused\n(os error 111)");
+        assert_eq!(line, "sending to [url] failed: refused (os error 111)");
     }
 
     proptest! {

@@ -2,4 +2,5 @@
 
 mod clients;
 mod refresh;
+mod token_client;
 mod tower_contract;
