@@ -82,6 +82,8 @@ fn life(start: Option<SystemTime>, end: Option<SystemTime>) -> Option<Duration> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HOUR: u64 = 3_600_000;
@@ -200,5 +202,48 @@ mod tests {
             ..clues
         };
         assert_eq!(clues.expires_at(), Some(at(2)));
+    }
+
+    fn cut_to_second(time: SystemTime) -> SystemTime {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+    }
+
+    proptest! {
+        /// N4, T2: whatever the server made of the units, whatever it tells, whatever our clock says, the life is never
+        /// longer than asked, nor than it is by more than the rounding; and a right answer is never refused.
+        #[test]
+        fn the_life_is_never_too_long_and_a_good_token_never_refused(
+            asked in 60_000..=86_400_000_u64,
+            (times, by) in prop::sample::select(vec![(1, 1), (1, 2), (1, 1_000), (1_000, 1)]),
+            made_at in 0..10_000_u64,
+            answered_after in 0..=1_000_u64,
+            our_clock in 0..2_000_000_000_u64,
+            [tells_expiry, tells_exp, tells_iat, tells_date] in any::<[bool; 4]>(),
+        ) {
+            let lives = asked * times / by;
+            let (made, end) = (at(made_at), at(made_at + lives));
+            let clues = LifetimeClues {
+                asked: Duration::from_millis(asked),
+                expires_at: tells_expiry.then_some(end),
+                claims: JwtClaims {
+                    issued_at: tells_iat.then_some(cut_to_second(made)),
+                    expires_at: tells_exp.then_some(cut_to_second(end)),
+                },
+                server_date: tells_date.then_some(cut_to_second(at(made_at + answered_after))),
+                asked_at: SystemTime::UNIX_EPOCH + Duration::from_secs(our_clock),
+            };
+            let lifetime = clues.lifetime();
+            let told_by_server = (tells_expiry || tells_exp) && (tells_date || tells_iat);
+            if let Some(lifetime) = lifetime {
+                prop_assert!(lifetime <= clues.asked);
+                prop_assert!(!told_by_server || lifetime <= Duration::from_millis(lives) + ROUNDING);
+            }
+            if lives >= asked && told_by_server {
+                let lifetime = lifetime.expect("a good token");
+                prop_assert!(lifetime + Duration::from_secs(1) >= clues.asked);
+            }
+            prop_assert!(lifetime.is_some() || told_by_server);
+        }
     }
 }
