@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
@@ -29,6 +30,18 @@ pub(super) enum Broken {
     TooSlow,
     TooLarge,
     Transport(BoxError),
+}
+
+impl Answer {
+    /// Whether it is JSON by its `Content-Type`, or has none.
+    pub(super) fn is_json(&self) -> bool {
+        let Some(content_type) = self.headers.get(CONTENT_TYPE) else {
+            return true;
+        };
+        let essence = content_type.to_str().unwrap_or_default().split(';').next();
+        let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
+        essence.ends_with("/json") || essence.ends_with("+json")
+    }
 }
 
 /// Sends a request and reads the answer, all of it before the deadline. What is under way then is dropped.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
@@ -289,7 +289,7 @@ impl<C> TokenClient<C> {
             .body
             .as_ref()
             .map_err(|broken| self.broken(broken, call))?;
-        if is_json(&answer.headers) {
+        if answer.is_json() {
             Ok(body)
         } else {
             Err(failure::unusable(answer.status, "it is not JSON"))
@@ -315,7 +315,7 @@ where
     C: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
     C::Future: Send,
     C::Error: Into<BoxError>,
-    B: Body + Send + 'static,
+    B: Body + Send,
     B::Error: Into<BoxError>,
 {
     async fn create(&self, request: CreateTokens) -> Result<Vec<ApiToken>, Error> {
@@ -343,13 +343,4 @@ impl<C> fmt::Debug for TokenClient<C> {
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
-        return true;
-    };
-    let essence = content_type.to_str().unwrap_or_default().split(';').next();
-    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
-    essence.ends_with("/json") || essence.ends_with("+json")
 }
