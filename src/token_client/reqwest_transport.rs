@@ -42,6 +42,15 @@ impl TokenClient<ReqwestTransport> {
     /// Whatever the builder says of them, redirects, referrers, decompression and retries are switched off: a redirect
     /// would take the request elsewhere, and each retry is a create request that nobody counted.
     ///
+    /// ```
+    /// use mobula_auth::{ApiKey, TokenClient};
+    ///
+    /// let builder = reqwest::Client::builder().no_proxy();
+    /// let tokens = TokenClient::with_reqwest(builder, ApiKey::new("0af5c1d2-3b4e-4f60-8a7b-9c8d7e6f5a4b")?)?;
+    /// # let _ = tokens;
+    /// # Ok::<(), mobula_auth::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::is_invalid_configuration`] if reqwest cannot build a client of these settings.
     pub fn with_reqwest(builder: reqwest::ClientBuilder, key: ApiKey) -> Result<Self, Error> {

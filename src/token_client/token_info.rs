@@ -5,10 +5,23 @@ use std::time::SystemTime;
 /// What Mobula knows of a short-lived token, without the token.
 ///
 /// ```
-/// # async fn example<C>(tokens: Vec<mobula_auth::TokenInfo>) {
-/// for token in tokens {
+/// # use std::convert::Infallible;
+/// # use bytes::Bytes;
+/// # use http::{Request, Response};
+/// # use http_body_util::Full;
+/// # use mobula_auth::{ApiKey, TokenClient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), mobula_auth::Error> {
+/// # let http_client = tower::service_fn(async |_: Request<Full<Bytes>>| {
+/// #     let body = r#"{"apiTokens":[{"id":"1","requestLimit":"5000","remaining":"4711"}]}"#;
+/// #     Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(body)))
+/// # });
+/// # let client = TokenClient::new(http_client, ApiKey::new("0af5c1d2-3b4e-4f60-8a7b-9c8d7e6f5a4b")?);
+/// for token in client.list().await? {
 ///     println!("{} has {:?} requests left", token.id(), token.remaining());
+///     # assert_eq!(token.remaining(), Some(4_711));
 /// }
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
