@@ -95,13 +95,13 @@ where
     let mut room = MAX_BODY;
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let frame = frame.map_err(|error| Broken::Transport(error.into()))?;
-        let Ok(mut data) = frame.into_data() else {
+        let data = frame.into_data().ok();
+        // An empty frame takes room too: an endless row of them ends.
+        let len = data.as_ref().map_or(0, Buf::remaining);
+        room = room.checked_sub(len.max(1)).ok_or(Broken::TooLarge)?;
+        let Some(mut data) = data else {
             continue;
         };
-        // An empty frame takes room too: an endless row of them ends.
-        room = room
-            .checked_sub(data.remaining().max(1))
-            .ok_or(Broken::TooLarge)?;
         while data.has_remaining() {
             let chunk = data.chunk();
             whole.extend_from_slice(chunk);

@@ -1,11 +1,19 @@
 //! Bounds of size and of time.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::Full;
+use mobula_auth::TokenClient;
 use tokio::net::TcpListener;
 
 use super::scripted_server::{Answer, ScriptedServer, Then};
-use super::{AnyClient, token};
+use super::{AnyClient, key, token};
 
 const CAP: usize = 256 * 1024;
 
@@ -54,6 +62,40 @@ async fn an_endless_answer_is_cut() {
             assert_eq!(error.is_transient(), !status_counts, "{error}");
             server.one_hung_up().await;
         }
+    }
+}
+
+/// A body in process can go on for ever without a byte, and without a pause in which the deadline could strike.
+#[tokio::test]
+async fn an_endless_row_of_empty_frames_is_cut() {
+    #[derive(Clone, Copy)]
+    struct Empty {
+        is_data: bool,
+    }
+    impl Body for Empty {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(if self.is_data {
+                Frame::data(Bytes::new())
+            } else {
+                Frame::trailers(HeaderMap::new())
+            })))
+        }
+    }
+    for is_data in [true, false] {
+        let http_client = tower::service_fn(move |_: Request<Full<Bytes>>| async move {
+            Ok::<_, Infallible>(Response::new(Empty { is_data }))
+        });
+        let error = TokenClient::new(http_client, key())
+            .list()
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("256 KiB"), "{error}");
     }
 }
 
