@@ -13,6 +13,8 @@ mod clock;
 #[cfg(feature = "refresh")]
 mod create_tokens;
 mod credential_rules;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod error;
 mod http_request;
 mod observe;

@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 const MAX_LEN: usize = 256;
 /// So much of a secret's start is as telling as all of it.
 const TELLING: usize = 8;
+/// As long as a token may be.
+const MAX_JWT_LEN: usize = 8_192;
 const REDACTED: &str = "[redacted]";
 
 /// The secrets that a text may echo.
@@ -78,8 +80,23 @@ impl Redactor {
             .needles
             .iter()
             .filter_map(|needle| spelled(text.as_bytes(), needle.as_bytes()));
-        lens.max()
+        lens.chain(jwt_at_start(text)).max()
     }
+}
+
+/// How long the JWT is that a text starts with (RFC 7519, section 3): a server may echo a token that we do not know.
+fn jwt_at_start(text: &str) -> Option<usize> {
+    if !text.starts_with("ey") {
+        return None;
+    }
+    let of_a_jwt = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let jwt: Vec<u8> = text
+        .bytes()
+        .take(MAX_JWT_LEN)
+        .take_while(of_a_jwt)
+        .collect();
+    let dots = jwt.iter().filter(|byte| **byte == b'.').count();
+    (dots >= 2).then_some(jwt.len())
 }
 
 /// How long the spelling of a secret is that a text starts with. All of it is ASCII.
@@ -176,6 +193,16 @@ mod tests {
             "a ke and a [redacted]"
         );
         assert_eq!(Redactor::new([""]).clean("all of it"), "all of it");
+    }
+
+    #[test]
+    fn a_jwt_that_nobody_told_us_of_is_a_secret() {
+        assert_eq!(
+            clean("(eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln-_) expired"),
+            "([redacted]) expired"
+        );
+        assert_eq!(clean("they say eye.to.eye"), "they say [redacted]");
+        assert_eq!(clean("eyes only. ey.e"), "eyes only. ey.e");
     }
 
     #[test]

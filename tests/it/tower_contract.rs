@@ -176,7 +176,7 @@ async fn errors_of_the_inner_service_come_through() {
 /// `Send`, not `Sync`, not `'static`, and no particular response or error.
 #[tokio::test]
 async fn w4_static_layers_need_no_bound() {
-    struct Odd<'a>(&'a Cell<u32>, Rc<()>);
+    struct Odd<'a>(&'a Cell<u32>);
     impl<B> Service<Request<B>> for Odd<'_> {
         type Response = Rc<u32>;
         type Error = Rc<str>;
@@ -193,7 +193,7 @@ async fn w4_static_layers_need_no_bound() {
     }
     let calls = Cell::new(0);
     let body = Rc::new(Cell::new("neither Send nor Sync"));
-    let mut stack = key_auth().layer(Odd(&calls, Rc::default()));
+    let mut stack = key_auth().layer(Odd(&calls));
     let answered: Rc<u32> = stack.call(Request::new(Rc::clone(&body))).await.unwrap();
     assert_eq!((*answered, calls.get()), (1, 1));
     assert_eq!(
