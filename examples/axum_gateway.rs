@@ -7,6 +7,7 @@
 //!
 //! It needs nothing: Mobula is emulated in this process, behind a real socket. The gateway's credential is an
 //! `AutoRefreshingToken`, shared by all of its handlers; on the way down it revokes what is live.
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;
 

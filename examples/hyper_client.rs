@@ -5,6 +5,7 @@
 //! ```
 //!
 //! It needs nothing: Mobula's auth service is emulated in this process, behind a real socket.
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;
 use std::time::Instant;
@@ -40,6 +41,7 @@ async fn main() -> Result<(), AnyError> {
         .service(http_client);
 
     println!("1,000 requests at once over HTTP/2, without a token to begin with");
+    #[expect(clippy::disallowed_methods, reason = "a real duration, to show")]
     let start = Instant::now();
     let mut calls: JoinSet<Result<StatusCode, AnyError>> = JoinSet::new();
     for _ in 0..1_000 {

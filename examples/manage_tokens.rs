@@ -9,6 +9,7 @@
 //! ```
 //!
 //! Without `MOBULA_API_KEY`, Mobula is emulated in this process, and forgets all tokens when it ends.
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 mod mobula;
 

@@ -6,6 +6,7 @@
 //!
 //! It needs nothing: Mobula's auth service is emulated in this process, behind a real socket. With
 //! `MOBULA_API_KEY` set it makes the same calls to the real service, at `MOBULA_BASE_URL` if that is set.
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 mod mobula;
 
@@ -185,6 +186,7 @@ where
     S: Service<Request, Response = Response>,
     S::Error: Into<AnyError>,
 {
+    #[expect(clippy::disallowed_methods, reason = "a real duration, to show")]
     let start = Instant::now();
     let response = call(client, mobula).await?;
     let (took, status) = (start.elapsed(), auth.status());

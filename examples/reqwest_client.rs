@@ -5,6 +5,7 @@
 //! ```
 //!
 //! It needs nothing: Mobula's auth service is emulated in this process, behind a real socket.
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;
 

@@ -213,6 +213,6 @@ mod tests {
             error.source().map(ToString::to_string).as_deref(),
             Some("connection refused")
         );
-        assert!(error.clone().is_transient());
+        assert!(error.is_transient());
     }
 }

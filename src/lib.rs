@@ -1,4 +1,103 @@
 //! Mobula credentials for any tower HTTP client.
+//!
+//! [Mobula](https://mobula.io) takes two credentials: a long-lived API key, and short-lived API tokens that are made with
+//! it. The layers of this crate put the right one on every request to an allowed origin, and keep it right. They wrap
+//! hyper-util's client, reqwest's, an axum `Router`, and any other tower service. They never send a credential to a host
+//! that was not named, print one, or make a request wait while its token is good.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Full;
+//! use mobula_auth::emulator::Emulator;
+//! use mobula_auth::{ApiKey, ApiKeyAuth};
+//! use tower::{ServiceBuilder, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let mobula = Emulator::new(); // in real life: an HTTP client, and `ApiKey::from_env()?`
+//! let client = ServiceBuilder::new()
+//!     .layer(ApiKeyAuth::new(ApiKey::new(mobula.api_key())?))
+//!     .service(mobula);
+//!
+//! let request = Request::get("https://api.mobula.io/api/1/market/data?asset=bitcoin")
+//!     .body(Full::<Bytes>::default())?;
+//! assert!(client.oneshot(request).await?.status().is_success());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which layer do I want?
+//!
+//! | You hold | Use | It sends |
+//! |---|---|---|
+//! | an API key | [`ApiKeyAuth`] | `Authorization: KEY`, or another [`KeyHeader`] |
+//! | a token that somebody handed you | [`BearerAuth`] | `Authorization: Bearer TOKEN` |
+//! | a source of tokens, such as an API key in a `TokenClient` | `AutoRefreshingToken` | `Authorization: Bearer TOKEN`, always a good one |
+//!
+//! # Layer order
+//!
+//! Outermost first:
+//!
+//! ```text
+//!   trace, metrics, timeout of the whole call
+//!   retry (ReplayRejected)          a second try must pass the auth layer again, to get the next token
+//!   ApiKeyAuth | BearerAuth | AutoRefreshingToken
+//!   concurrency and rate limits     a request that waits for its first token holds its permit meanwhile
+//!   the HTTP client
+//! ```
+//!
+//! A layer that follows redirects may stand outside or inside: each request is judged by its own origin, when it passes.
+//! What it carries further inside is the HTTP client's affair: reqwest's own redirects drop `Authorization` on the way to
+//! another host, and not `x-api-key`.
+//!
+//! # Clients
+//!
+//! The layers are generic over [`HttpRequest`], which `http::Request<B>` and, with feature `reqwest`, `reqwest::Request`
+//! implement. So they wrap any `Service` of either, and convert nothing:
+//!
+//! ```no_run
+//! # use mobula_auth::{ApiKey, ApiKeyAuth};
+//! # use tower::Layer;
+//! # fn main() -> Result<(), mobula_auth::Error> {
+//! # type Body = http_body_util::Full<bytes::Bytes>;
+//! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! let auth = ApiKeyAuth::new(ApiKey::from_env()?);
+//! let with_hyper = auth.layer(Client::builder(TokioExecutor::new()).build_http::<Body>());
+//! let with_reqwest = auth.layer(reqwest::Client::new());
+//! let in_process = auth.pinned_origin().layer(axum::Router::<()>::new());
+//! # drop((with_hyper, with_reqwest, in_process));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where credentials go
+//!
+//! Only to [`Origins`]: by default Mobula's hosts over https, and loopback. A request to another origin goes out without
+//! a credential; one that names no origin does too, unless the layer was told that its peer is pinned. Exactly one
+//! credential leaves: what the caller put into `Authorization` and `x-api-key` is replaced, or kept if so set.
+//!
+//! # Testing
+//!
+//! Feature `emulator` has Mobula's auth service as a tower service and as a server on loopback. It follows tokio's clock,
+//! so a day of tokens is tested in milliseconds, and it fails in the ways that you tell it to.
+//!
+//! # What it does not do
+//!
+//! It stores nothing on disk, reads no environment unasked, checks no JWT (to a client, a token is opaque), signs no
+//! websocket messages (it leases you the token for them), and brings no TLS.
+//!
+//! # Features
+//!
+//! - **`refresh`** (default): `AutoRefreshingToken` and `TokenSource`. Without it there is no tokio.
+//! - **`client`** (default): `TokenClient`, the client of Mobula's token API.
+//! - **`reqwest`**: the layers around `reqwest::Client` 0.13, and `TokenClient::reqwest`.
+//! - **`replay`**: `ReplayRejected`, a `tower::retry::Policy`.
+//! - **`tracing`**: events of the `tracing` crate, without secrets.
+//! - **`emulator`**: the emulator. Not for production.
+//! - **`full`**: all of them.
+//!
+//! No feature changes behaviour or weakens safety.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod add_credential;
@@ -48,3 +147,7 @@ pub use token_client::ReqwestTransport;
 pub use token_client::{TokenClient, TokenInfo};
 #[cfg(feature = "refresh")]
 pub use token_source::TokenSource;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

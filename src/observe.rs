@@ -14,7 +14,7 @@ pub(crate) fn credential_withheld(origin: RequestOrigin<'_>) {
         RequestOrigin::Absent => {
             tracing::warn!(
                 "request sent without a credential: it names no origin, and none was pinned"
-            )
+            );
         }
         RequestOrigin::Unclear => {
             tracing::warn!("request sent without a credential: its origin is unclear");

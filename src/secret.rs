@@ -91,7 +91,9 @@ mod tests {
         let raw_at = secret.raw().as_bytes().as_ptr();
         let bearer_at = secret.bearer().as_bytes().as_ptr();
         assert_eq!(raw_at as usize - bearer_at as usize, BEARER.len());
-        assert_eq!(secret.clone().raw().as_bytes().as_ptr(), raw_at);
+        let clone = secret.clone();
+        drop(secret);
+        assert_eq!(clone.raw().as_bytes().as_ptr(), raw_at);
     }
 
     /// V12: the owner of the bytes goes with the last header value, not before.

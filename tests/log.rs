@@ -1,6 +1,7 @@
 //! V2: no key and no token shows in what any crate of the stack traces.
 //!
 //! In a process of its own: which log lines anybody is interested in is decided once for a whole process.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "it/canaries.rs"]
 mod canaries;

@@ -26,7 +26,7 @@ impl Breaker {
         match since {
             Some(since) if since < self.wait() => return false,
             Some(since) if since < self.wait() + LONGEST => {
-                self.trips = self.trips.saturating_add(1)
+                self.trips = self.trips.saturating_add(1);
             }
             _ => self.trips = 1,
         }

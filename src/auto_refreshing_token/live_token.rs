@@ -43,9 +43,8 @@ impl StandbyToken {
         policy: &RefreshPolicy,
         jitter: f64,
     ) -> Self {
-        let lifetime = token
-            .lifetime()
-            .map_or(asked.get_lifetime(), |own| own.min(asked.get_lifetime()));
+        let lifetime = asked.get_lifetime();
+        let lifetime = token.lifetime().map_or(lifetime, |own| own.min(lifetime));
         let limit = asked.get_request_limit();
         let limit = token.request_limit().map_or(limit, |own| own.min(limit));
         Self {

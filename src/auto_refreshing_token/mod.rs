@@ -61,7 +61,7 @@ use engine::Engine;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// use http::{Request, Response, header::AUTHORIZATION};
 /// use mobula_auth::{ApiToken, AutoRefreshingToken, CreateTokens, Error};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};

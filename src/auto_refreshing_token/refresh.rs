@@ -67,7 +67,7 @@ impl Engine {
                 tokens,
                 asked_for_at,
             } => self.take_in(&mut state, tokens, asked_for_at, now),
-            Outcome::Failed(error) => self.note_failure(&mut state, error, now),
+            Outcome::Failed(error) => state.note_failure(error, now),
             Outcome::Abandoned => {}
         }
         self.note_next_attempt(&state);
@@ -100,7 +100,7 @@ impl Engine {
                 Kind::Transient,
                 "the token source gave no new token that can still be used",
             );
-            self.note_failure(state, error, now);
+            state.note_failure(error, now);
             return;
         }
         let first = usable.remove(0);
@@ -117,7 +117,7 @@ impl Engine {
                 Kind::Transient,
                 "the token source gave a token that is near its end",
             );
-            self.note_failure(state, error, now);
+            state.note_failure(error, now);
         }
         observe::refresh_succeeded(live.generation(), live.time_left(now), state.standby.len());
     }
@@ -140,11 +140,13 @@ impl Engine {
         }
         new
     }
+}
 
-    fn note_failure(&self, state: &mut State, error: Error, now: Moment) {
-        let random = state.random.f64();
-        state.gate.close(now.monotonic, error, random);
-        if let Some(closed) = state.gate.closed(now.monotonic) {
+impl State {
+    fn note_failure(&mut self, error: Error, now: Moment) {
+        let random = self.random.f64();
+        self.gate.close(now.monotonic, error, random);
+        if let Some(closed) = self.gate.closed(now.monotonic) {
             observe::refresh_failed(&closed.error, closed.until - now.monotonic);
         }
     }

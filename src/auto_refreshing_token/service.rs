@@ -77,22 +77,15 @@ where
                 return ResponseFuture::untouched(self.inner.call(request));
             }
         }
-        match self.engine.take(clock::now()) {
-            Some(taken) => {
-                let (header, value) = (CredentialHeader::Authorization, taken.header);
-                credential_rules::add(request.headers_mut(), header, value);
-                ResponseFuture::sent(
-                    self.inner.call(request),
-                    Arc::clone(&self.engine),
-                    taken.generation,
-                )
-            }
-            None => {
-                let not_ready = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, not_ready);
-                ResponseFuture::waiting(Arc::clone(&self.engine), ready, request)
-            }
+        if let Some(taken) = self.engine.take(clock::now()) {
+            let (header, value) = (CredentialHeader::Authorization, taken.header);
+            credential_rules::add(request.headers_mut(), header, value);
+            let response = self.inner.call(request);
+            return ResponseFuture::sent(response, Arc::clone(&self.engine), taken.generation);
         }
+        let not_ready = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, not_ready);
+        ResponseFuture::waiting(Arc::clone(&self.engine), ready, request)
     }
 }
 

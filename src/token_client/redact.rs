@@ -90,13 +90,9 @@ fn jwt_at_start(text: &str) -> Option<usize> {
         return None;
     }
     let of_a_jwt = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let jwt: Vec<u8> = text
-        .bytes()
-        .take(MAX_JWT_LEN)
-        .take_while(of_a_jwt)
-        .collect();
-    let dots = jwt.iter().filter(|byte| **byte == b'.').count();
-    (dots >= 2).then_some(jwt.len())
+    let bytes = text.bytes().take(MAX_JWT_LEN);
+    let len = bytes.take_while(of_a_jwt).count();
+    (text[..len].split('.').count() >= 3).then_some(len)
 }
 
 /// How long the spelling of a secret is that a text starts with. All of it is ASCII.

@@ -1,4 +1,9 @@
 //! One binary for all integration tests, so that they link once.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock that they hold still"
+)]
 
 mod architecture;
 mod canaries;

@@ -51,31 +51,40 @@ where
     S::Response: mobula_auth::HttpResponse,
     R: mobula_auth::HttpRequest,
 {
-    async fn three_times<S, R>(mut stack: S, request: &impl Fn() -> R, arrived: impl Fn())
-    where
+    async fn three_times<S, R>(
+        mut stack: S,
+        request: &impl Fn() -> R,
+        arrived: &impl Fn(&str),
+        expected: &str,
+    ) where
         S: Service<R>,
         S::Error: std::fmt::Debug,
     {
         for _ in 0..3 {
             stack.ready().await.unwrap().call(request()).await.unwrap();
-            arrived();
+            arrived(expected);
         }
     }
     let [raw, bearer_key, x_api_key, token, refreshed] = expected();
-    let key = |header| api_key_auth(header).pinned_origin().layer(client.clone());
-    three_times(key(KeyHeader::Authorization), &request, || arrived(&raw)).await;
-    three_times(key(KeyHeader::AuthorizationBearer), &request, || {
-        arrived(&bearer_key)
-    })
-    .await;
-    three_times(key(KeyHeader::XApiKey), &request, || arrived(&x_api_key)).await;
+    let with_key = |header| api_key_auth(header).pinned_origin().layer(client.clone());
+    let with_token = bearer_auth().pinned_origin().layer(client.clone());
+    three_times(with_key(KeyHeader::Authorization), &request, &arrived, &raw).await;
     three_times(
-        bearer_auth().pinned_origin().layer(client.clone()),
+        with_key(KeyHeader::AuthorizationBearer),
         &request,
-        || arrived(&token),
+        &arrived,
+        &bearer_key,
     )
     .await;
-    three_times(refreshing().layer(client), &request, || arrived(&refreshed)).await;
+    three_times(with_key(KeyHeader::XApiKey), &request, &arrived, &x_api_key).await;
+    three_times(with_token, &request, &arrived, &token).await;
+    three_times(
+        refreshing().layer(client.clone()),
+        &request,
+        &arrived,
+        &refreshed,
+    )
+    .await;
 }
 
 fn hyper_client(http2: bool) -> HyperClient<HttpConnector, Empty<Bytes>> {

@@ -67,8 +67,10 @@ fn r16_the_multi_thread_runtime_serves_as_well() {
 /// R16: without any runtime there is an error, not a panic, and a usable token is sent all the same.
 #[test]
 fn r16_without_a_runtime_there_is_an_error_and_no_panic() {
-    let source = Source::default();
-    let (auth, server) = (AutoRefreshingToken::new(source.clone()), Server::default());
+    let (auth, server) = (
+        AutoRefreshingToken::new(Source::default()),
+        Server::default(),
+    );
     let error = tokio_test::task::spawn(send(&auth, &server)).poll();
     let std::task::Poll::Ready(Err(error)) = error else {
         panic!("{error:?}")

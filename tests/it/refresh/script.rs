@@ -15,7 +15,7 @@ use tower::{BoxError, ServiceExt, service_fn};
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     AsAsked,
-    After(Duration, Box<Answer>),
+    After(Duration, Box<Self>),
     /// These tokens, with these lifetimes.
     Tokens(Vec<(&'static str, Duration)>),
     Fail(&'static str),
