@@ -2,6 +2,8 @@
 
 use std::env::{self, VarError};
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Kind};
 use crate::secret::{Malformed, Secret};
 
@@ -63,11 +65,11 @@ impl ApiKey {
     /// [`Error::is_invalid_credential`] if the variable is not set, empty, not UTF-8, or no key as for
     /// [`new`](Self::new); each says which.
     pub fn from_env() -> Result<Self, Error> {
-        match env::var(VARIABLE) {
+        match env::var(VARIABLE).map(Zeroizing::new) {
             Ok(key) if key.is_empty() => Err(invalid(
                 "the environment variable MOBULA_API_KEY is set but empty",
             )),
-            Ok(key) => Self::new(key),
+            Ok(key) => Self::new(key.as_str()),
             Err(VarError::NotPresent) => Err(invalid(
                 "the environment variable MOBULA_API_KEY is not set: put your key from the Mobula dashboard there",
             )),

@@ -104,12 +104,24 @@ where
         };
         while data.has_remaining() {
             let chunk = data.chunk();
-            whole.extend_from_slice(chunk);
+            whole = appended(whole, chunk);
             let len = chunk.len();
             data.advance(len);
         }
     }
     Ok(whole)
+}
+
+/// A vector that grows leaves its old bytes where they were; this one wipes them.
+fn appended(mut whole: Zeroizing<Vec<u8>>, chunk: &[u8]) -> Zeroizing<Vec<u8>> {
+    let len = whole.len() + chunk.len();
+    if len > whole.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(len.next_power_of_two()));
+        larger.extend_from_slice(&whole);
+        whole = larger;
+    }
+    whole.extend_from_slice(chunk);
+    whole
 }
 
 async fn before<F: Future>(mut deadline: Pin<&mut Sleep>, future: F) -> Result<F::Output, Broken> {
