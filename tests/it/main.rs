@@ -8,6 +8,7 @@
 mod architecture;
 mod canaries;
 mod clients;
+mod emulator;
 mod environment;
 mod mission;
 mod quickstart;
