@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+#[cfg(feature = "refresh")]
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong, with predicates named after the remedy.
@@ -31,7 +32,7 @@ struct Inner {
     message: Cow<'static, str>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +130,11 @@ impl Error {
 }
 
 #[cfg_attr(
-    not(feature = "client"),
-    expect(dead_code, reason = "some parts come from the token client alone")
+    not(feature = "refresh"),
+    expect(
+        dead_code,
+        reason = "only the refreshing layer and the token client say more than a message"
+    )
 )]
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
@@ -159,8 +163,24 @@ impl Error {
 
     /// The source must be free of secrets and URLs: everything in it is shown.
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let source = source.into();
+        let source = Arc::from(source.into());
         self.change(|inner| inner.source = Some(source))
+    }
+
+    /// As this error in kind, status and causes, so that the same remedy is found, with other words.
+    pub(crate) fn reworded(&self, message: String) -> Self {
+        let Inner {
+            kind,
+            status,
+            retry_after,
+            source,
+            ..
+        } = &*self.inner;
+        Self::new(*kind, message).change(|inner| {
+            inner.status = *status;
+            inner.retry_after = *retry_after;
+            inner.source.clone_from(source);
+        })
     }
 
     fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {

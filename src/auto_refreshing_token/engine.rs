@@ -36,6 +36,8 @@ pub(super) struct Engine {
     /// Counts every change that could end somebody's wait (R5: a count, so that none is missed).
     changes: watch::Sender<u64>,
     pub(super) waiting: AtomicUsize,
+    /// Requests that went out without a token, or not at all, because of their origin.
+    pub(super) withheld: AtomicU64,
 }
 
 /// What changes rarely, and together.
@@ -88,6 +90,7 @@ impl Engine {
             }),
             changes: watch::Sender::new(0),
             waiting: AtomicUsize::new(0),
+            withheld: AtomicU64::new(0),
         }
     }
 

@@ -155,16 +155,17 @@ where
     }
 }
 
+/// Says of a response that the same request, sent again, would carry another token. `ReplayRejected` goes by it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replayable;
+
 fn note_status<R: HttpResponse>(engine: &Arc<Engine>, generation: u64, response: &mut R) {
     let another_would_be_sent = match response.status() {
         StatusCode::UNAUTHORIZED => engine.rejected(generation),
         StatusCode::TOO_MANY_REQUESTS => engine.is_spent(generation),
         _ => return,
     };
-    #[cfg(feature = "replay")]
     if another_would_be_sent {
-        super::replay::mark(response);
+        response.extensions_mut().insert(Replayable);
     }
-    #[cfg(not(feature = "replay"))]
-    let _ = another_would_be_sent;
 }

@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use tower::retry::Policy;
 
+use super::future::Replayable;
 use crate::http_request::{HttpRequest, HttpResponse};
 
 /// A [`tower::retry::Policy`] that sends a request once more after its token was rejected or spent.
@@ -36,14 +37,6 @@ pub struct ReplayRejected {
 pub trait CloneRequest: HttpRequest + Sized {
     /// A copy of the request, if its body can be copied.
     fn clone_request(&self) -> Option<Self>;
-}
-
-/// Says that the same request, sent again, would carry another token.
-#[derive(Debug, Clone, Copy)]
-struct Replayable;
-
-pub(super) fn mark<R: HttpResponse>(response: &mut R) {
-    response.extensions_mut().insert(Replayable);
 }
 
 impl<R, T, E> Policy<R, T, E> for ReplayRejected

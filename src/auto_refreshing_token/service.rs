@@ -3,6 +3,7 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use tower_service::Service;
@@ -67,13 +68,12 @@ where
     fn call(&mut self, mut request: R) -> Self::Future {
         match self.engine.settings.rules.judge(&mut request) {
             Verdict::Add => {}
-            Verdict::Withhold if self.engine.settings.strict_origins => {
-                return ResponseFuture::failed(Error::new(
-                    Kind::ForbiddenOrigin,
-                    "the request's origin may not have credentials: add it to the allowed origins if it should",
-                ));
-            }
-            Verdict::Keep | Verdict::Withhold => {
+            Verdict::Keep => return ResponseFuture::untouched(self.inner.call(request)),
+            Verdict::Withhold => {
+                self.engine.withheld.fetch_add(1, Ordering::Relaxed);
+                if self.engine.settings.strict_origins {
+                    return ResponseFuture::failed(forbidden_origin());
+                }
                 return ResponseFuture::untouched(self.inner.call(request));
             }
         }
@@ -96,4 +96,10 @@ impl<S: fmt::Debug> fmt::Debug for AutoRefresh<S> {
             .field("status", &self.engine.status())
             .finish()
     }
+}
+
+fn forbidden_origin() -> Error {
+    let message =
+        "the request's origin may not have credentials: add it to the allowed origins if it should";
+    Error::new(Kind::ForbiddenOrigin, message)
 }

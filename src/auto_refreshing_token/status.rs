@@ -16,6 +16,7 @@ pub struct Status {
     standby: usize,
     refreshing: bool,
     waiting: usize,
+    withheld: u64,
     last_error: Option<Error>,
     next_attempt_in: Option<Duration>,
 }
@@ -57,6 +58,12 @@ impl Status {
         self.waiting
     }
 
+    /// How many requests got no token because their origin may not have one.
+    #[must_use]
+    pub fn withheld(&self) -> u64 {
+        self.withheld
+    }
+
     /// Why the last attempt to get tokens failed; `None` if it did not.
     #[must_use]
     pub fn last_error(&self) -> Option<&Error> {
@@ -82,6 +89,7 @@ impl Engine {
             standby: state.standby.len(),
             refreshing: state.attempt_under_way,
             waiting: self.waiting.load(Ordering::Relaxed),
+            withheld: self.withheld.load(Ordering::Relaxed),
             last_error: state.gate.last_error().cloned(),
             next_attempt_in: state
                 .gate

@@ -149,17 +149,10 @@ fn no_attempt(cause: &Error, next_attempt_in: Duration) -> Error {
     because("no refresh for now", cause, next_attempt_in)
 }
 
-/// As the cause in kind, so that the same remedy is found, and with the time of the next attempt.
 fn because(what: &str, cause: &Error, next_attempt_in: Duration) -> Error {
-    let message = format!(
-        "{what}, next attempt in {:.1} s",
-        next_attempt_in.as_secs_f64()
-    );
-    let error = Error::new(cause.kind(), message)
+    let seconds = next_attempt_in.as_secs_f64();
+    let message = format!("{what}, the next attempt is in {seconds:.1} s: {cause}");
+    cause
+        .reworded(message)
         .with_retry_after(Some(next_attempt_in))
-        .with_source(cause.clone());
-    match cause.status() {
-        Some(status) => error.with_status(status),
-        None => error,
-    }
 }

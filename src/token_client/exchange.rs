@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use super::BoxError;
+use crate::error::BoxError;
 
 /// The most that is read of an answer, in bytes (N2). 25 tokens are a tenth of it.
 pub(super) const MAX_BODY: usize = 256 * 1024;

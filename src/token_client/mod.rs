@@ -34,14 +34,12 @@ use crate::api_key::ApiKey;
 use crate::api_token::ApiToken;
 use crate::clock;
 use crate::create_tokens::CreateTokens;
-use crate::error::{Error, Kind};
+use crate::error::{BoxError, Error, Kind};
 use crate::token_source::TokenSource;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_transport::ReqwestTransport;
 pub use self::token_info::TokenInfo;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A client of Mobula's token API, over any HTTP client that is a tower service.
 ///

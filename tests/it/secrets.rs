@@ -227,3 +227,11 @@ async fn every_credential_is_marked_sensitive_on_its_way() {
     let response = token.layer(seen).oneshot(request()).await.unwrap();
     assert!(response.body().values().all(HeaderValue::is_sensitive));
 }
+
+/// A secret has one way out, and it is not one that is taken by accident.
+#[test]
+fn credentials_cannot_be_shown_or_borrowed_as_text() {
+    use static_assertions::assert_not_impl_any;
+    assert_not_impl_any!(ApiKey: std::fmt::Display, AsRef<str>, AsRef<[u8]>, std::ops::Deref, Into<String>, PartialEq);
+    assert_not_impl_any!(ApiToken: std::fmt::Display, AsRef<str>, AsRef<[u8]>, std::ops::Deref, Into<String>, PartialEq);
+}

@@ -45,7 +45,7 @@ async fn h4_a_foreign_origin_gets_no_token() {
             "{uri}"
         );
     }
-    assert_eq!(source.creates(), 0);
+    assert_eq!((source.creates(), auth.status().withheld()), (0, 4));
 }
 
 #[tokio::test(start_paused = true)]
