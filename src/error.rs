@@ -130,10 +130,10 @@ impl Error {
 }
 
 #[cfg_attr(
-    not(feature = "refresh"),
+    not(feature = "client"),
     expect(
         dead_code,
-        reason = "only the refreshing layer and the token client say more than a message"
+        reason = "the token client alone has statuses to tell"
     )
 )]
 impl Error {
