@@ -131,10 +131,7 @@ impl Error {
 
 #[cfg_attr(
     not(feature = "client"),
-    expect(
-        dead_code,
-        reason = "the token client alone has statuses to tell"
-    )
+    expect(dead_code, reason = "the token client alone has statuses to tell")
 )]
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
