@@ -90,7 +90,7 @@ impl ApiKey {
     }
 
     /// `KEY`, the usual form of the `Authorization` and `x-api-key` headers (docs.mobula.io, API key vs API token).
-    #[cfg(feature = "client")]
+    #[cfg(feature = "refresh")]
     pub(crate) fn raw_header(&self) -> &http::HeaderValue {
         self.0.raw()
     }

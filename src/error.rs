@@ -150,6 +150,18 @@ impl Error {
         self.inner.kind
     }
 
+    /// The kind as a label of a metric.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self.inner.kind {
+            Kind::Rejected => "rejected",
+            Kind::PlanRequired => "plan_required",
+            Kind::RateLimited => "rate_limited",
+            Kind::Transient => "transient",
+            _ => "refused",
+        }
+    }
+
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         self.change(|inner| inner.status = Some(status))
     }

@@ -1,6 +1,8 @@
 //! All that a layer needs of a request and of a response.
 
-use http::{Extensions, HeaderMap, StatusCode};
+use std::fmt;
+
+use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use crate::origins::RequestOrigin;
 
@@ -14,6 +16,51 @@ pub trait HttpRequest: sealed::Sealed {
 
     /// The origin that the request is for, by its own target alone.
     fn origin(&self) -> RequestOrigin<'_>;
+
+    /// All of the head, to read.
+    fn head(&self) -> RequestHead<'_>;
+}
+
+/// The head of a request, to read: what a cost is worked out from.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    method: &'a Method,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: &'a HeaderMap,
+    extensions: Option<&'a Extensions>,
+}
+
+impl<'a> RequestHead<'a> {
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The path, from its slash on.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The query, without its question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+
+    /// The header fields.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The extensions; `None` for a reqwest request, which has none to show.
+    #[must_use]
+    pub fn extensions(&self) -> Option<&'a Extensions> {
+        self.extensions
+    }
 }
 
 /// The head of an HTTP response: its status, and room for a mark.
@@ -31,6 +78,17 @@ pub trait HttpResponse: sealed::Sealed {
     fn extensions_mut(&mut self) -> &mut Extensions;
 }
 
+/// Headers and queries may hold secrets of anybody's.
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, path, .. } = self;
+        f.debug_struct("RequestHead")
+            .field("method", method)
+            .field("path", path)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<B> HttpRequest for http::Request<B> {
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
@@ -38,6 +96,16 @@ impl<B> HttpRequest for http::Request<B> {
 
     fn origin(&self) -> RequestOrigin<'_> {
         RequestOrigin::of_uri(self.uri())
+    }
+
+    fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: self.method(),
+            path: self.uri().path(),
+            query: self.uri().query(),
+            headers: self.headers(),
+            extensions: Some(self.extensions()),
+        }
     }
 }
 
@@ -74,6 +142,16 @@ impl HttpRequest for reqwest::Request {
                 RequestOrigin::Known { https, host, port }
             }
             _ => RequestOrigin::Unclear,
+        }
+    }
+
+    fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: self.method(),
+            path: self.url().path(),
+            query: self.url().query(),
+            headers: self.headers(),
+            extensions: None,
         }
     }
 }

@@ -130,8 +130,8 @@ pub use api_key_auth::{ApiKeyAuth, KeyHeader};
 pub use api_token::ApiToken;
 #[cfg(feature = "refresh")]
 pub use auto_refreshing_token::{
-    AutoRefresh, AutoRefreshingToken, AutoRefreshingTokenBuilder, Freshness, RefreshPolicy,
-    ResponseFuture, ShutdownReport, Status, TokenLease, Windows,
+    AutoRefresh, AutoRefreshingToken, AutoRefreshingTokenBuilder, Event, Events, Freshness,
+    KeepWarm, Measured, RefreshPolicy, ResponseFuture, ShutdownReport, Status, TokenLease, Windows,
 };
 #[cfg(feature = "replay")]
 pub use auto_refreshing_token::{CloneRequest, ReplayRejected};
@@ -139,7 +139,7 @@ pub use bearer_auth::BearerAuth;
 #[cfg(feature = "refresh")]
 pub use create_tokens::CreateTokens;
 pub use error::Error;
-pub use http_request::{HttpRequest, HttpResponse};
+pub use http_request::{HttpRequest, HttpResponse, RequestHead};
 pub use origins::{Origins, RequestOrigin};
 #[cfg(all(feature = "client", feature = "reqwest"))]
 pub use token_client::ReqwestTransport;

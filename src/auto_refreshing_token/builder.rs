@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::AutoRefreshingToken;
+use super::cost::Cost;
 use super::engine::Engine;
 use super::policy::RefreshPolicy;
 use super::settings::Settings;
 use super::source::AnySource;
+use crate::api_key::ApiKey;
 use crate::create_tokens::CreateTokens;
 use crate::credential_rules::CredentialRules;
 use crate::error::{Error, Kind};
+use crate::http_request::RequestHead;
 use crate::origins::Origins;
 use crate::token_source::TokenSource;
 
@@ -41,6 +44,8 @@ impl AutoRefreshingTokenBuilder {
                 max_waiting: 16_384,
                 revoke_replaced_after: Some(Duration::from_secs(30)),
                 shutdown_within: Duration::from_secs(10),
+                cost: Cost::default(),
+                fallback: None,
                 jitter_seed: None,
             },
         }
@@ -73,6 +78,39 @@ impl AutoRefreshingTokenBuilder {
     /// When a token is replaced.
     pub fn policy(self, policy: RefreshPolicy) -> Self {
         self.with(|settings| settings.policy = policy)
+    }
+
+    /// What a request costs of a token's request limit, 1 by default.
+    ///
+    /// For where one HTTP request counts as several: Mobula's GraphQL counts root fields (docs.mobula.io, type
+    /// `ApiToken`). A cost above the request limit counts as the limit.
+    ///
+    /// ```
+    /// # use mobula_auth::{ApiToken, AutoRefreshingToken, CreateTokens, Error};
+    /// # let tokens = async |_: CreateTokens| Ok::<_, Error>(vec![ApiToken::new("my-token")?]);
+    /// #[derive(Clone)]
+    /// struct RootFields(u64); // put into the request's extensions by whoever builds it
+    ///
+    /// let auth = AutoRefreshingToken::builder(tokens)
+    ///     .cost(|head| {
+    ///         let fields = head.extensions().and_then(|extensions| extensions.get::<RootFields>());
+    ///         fields.map_or(1, |fields| fields.0)
+    ///     })
+    ///     .build()?;
+    /// # let _ = auth;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn cost(self, cost: impl Fn(RequestHead<'_>) -> u64 + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.cost = Cost::by(cost))
+    }
+
+    /// Sends requests with the API key, as `Authorization: KEY`, while no token can be had: the plan has none, the token
+    /// API is out of reach, the mint limit is used up.
+    ///
+    /// This keeps a backend running whatever happens to tokens. Requests go back to tokens as soon as there is one; an
+    /// attempt under way is still waited for.
+    pub fn fallback_to_api_key(self, key: ApiKey) -> Self {
+        self.with(|settings| settings.fallback = Some(key))
     }
 
     /// How long a request may wait for a token where there is none, 10 seconds by default.

@@ -1,23 +1,26 @@
 //! What all clones of a handle share: the current token, and who gets the next one.
 
 use std::collections::VecDeque;
+use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::event::{self, Event};
 use super::gate::{Closed, Gate};
-use super::live_token::{LiveToken, StandbyToken, Taken};
+use super::live_token::{Context, LiveToken, StandbyToken, Taken};
 use super::policy::Freshness;
 use super::retired::Retired;
 use super::settings::Settings;
 use super::source::AnySource;
 use crate::clock::{self, Moment};
 use crate::error::{Error, Kind};
-use crate::observe;
 
 /// While an attempt is under way, and after a shutdown, nobody needs to ask whether one is due.
 const NEVER: u64 = u64::MAX;
@@ -35,6 +38,7 @@ pub(super) struct Engine {
     state: Mutex<State>,
     /// Counts every change that could end somebody's wait (R5: a count, so that none is missed).
     changes: watch::Sender<u64>,
+    pub(super) events: broadcast::Sender<Event>,
     pub(super) waiting: AtomicUsize,
     /// Requests that went out without a token, or not at all, because of their origin.
     pub(super) withheld: AtomicU64,
@@ -42,16 +46,30 @@ pub(super) struct Engine {
 
 /// What changes rarely, and together.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct State {
     pub(super) standby: VecDeque<StandbyToken>,
     pub(super) generation: u64,
     pub(super) attempt_under_way: bool,
     pub(super) attempts_ended: u64,
+    /// Whether somebody asked for another token, however good the current one is.
+    pub(super) replacement_wanted: bool,
+    /// A moving average.
+    pub(super) creation_takes: Duration,
     pub(super) gate: Gate,
     pub(super) breaker: Breaker,
     pub(super) retired: Retired,
+    pub(super) fell_back: bool,
     pub(super) shut_down: bool,
     pub(super) random: fastrand::Rng,
+    /// Told as soon as the lock is free: a listener may ask for the status.
+    untold: Vec<Event>,
+}
+
+/// The state, until this is dropped.
+pub(super) struct Locked<'a> {
+    engine: &'a Engine,
+    state: Option<MutexGuard<'a, State>>,
 }
 
 /// What there is for a request that found no usable token.
@@ -82,23 +100,28 @@ impl Engine {
                 generation: 0,
                 attempt_under_way: false,
                 attempts_ended: 0,
+                replacement_wanted: false,
+                creation_takes: Duration::ZERO,
                 gate: Gate::default(),
                 breaker: Breaker::default(),
                 retired: Retired::default(),
+                fell_back: false,
                 shut_down: false,
                 random,
+                untold: Vec::new(),
             }),
             changes: watch::Sender::new(0),
+            events: event::channel(),
             waiting: AtomicUsize::new(0),
             withheld: AtomicU64::new(0),
         }
     }
 
     /// The request path: one load, one clock reading, one count.
-    pub(super) fn take(self: &Arc<Self>, now: Moment) -> Option<Taken> {
+    pub(super) fn take(self: &Arc<Self>, now: Moment, cost: i64) -> Option<Taken> {
         let current = self.current.load();
         let live = current.as_ref()?;
-        match live.take(now) {
+        match live.take(now, cost) {
             Freshness::Fresh => {}
             Freshness::Aging => self.refresh_if_due(now),
             Freshness::Stale => return None,
@@ -107,7 +130,7 @@ impl Engine {
     }
 
     /// The slow path, for a request that found no usable token. Starts an attempt if nothing else helps.
-    pub(super) fn acquire(self: &Arc<Self>, now: Moment) -> Acquired {
+    pub(super) fn acquire(self: &Arc<Self>, now: Moment, cost: i64) -> Acquired {
         let mut state = self.lock();
         if state.shut_down {
             return Acquired::ShutDown;
@@ -115,12 +138,12 @@ impl Engine {
         if let Some(live) = self
             .current
             .load_full()
-            .filter(|live| live.take(now) != Freshness::Stale)
+            .filter(|live| live.take(now, cost) != Freshness::Stale)
         {
             return Acquired::Taken(live);
         }
         if let Some(live) = self.promote_standby(&mut state, now) {
-            live.take(now);
+            live.take(now, cost);
             return Acquired::Taken(live);
         }
         if state.attempt_under_way {
@@ -158,7 +181,10 @@ impl Engine {
         while let Some(standby) = state.standby.pop_front() {
             if standby.freshness(now) != Freshness::Stale {
                 let live = self.publish(state, standby, now);
-                observe::standby_promoted(live.generation(), state.standby.len());
+                state.tell(Event::StandbyPromoted {
+                    generation: live.generation(),
+                    standby: state.standby.len(),
+                });
                 return Some(live);
             }
         }
@@ -173,7 +199,18 @@ impl Engine {
         now: Moment,
     ) -> Arc<LiveToken> {
         state.generation += 1;
-        let live = Arc::new(token.into_live(state.generation, !state.standby.is_empty()));
+        state.fell_back = false;
+        let before = self.current.load();
+        let rate = before
+            .as_ref()
+            .map(|before| before.requests_per_second(now));
+        let context = Context {
+            in_use_since: now,
+            requests_per_second_before: rate.unwrap_or_default(),
+            creation_takes: state.creation_takes,
+        };
+        let backed_by = state.standby.iter().map(StandbyToken::request_limit).sum();
+        let live = Arc::new(token.into_live(state.generation, backed_by, context));
         let before = self.current.swap(Some(Arc::clone(&live)));
         if let Some(before) = before.filter(|before| !before.time_left(now).is_zero()) {
             self.retire(state, before.token().clone());
@@ -181,8 +218,12 @@ impl Engine {
         live
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Locked<'_> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked {
+            engine: self,
+            state: Some(state),
+        }
     }
 
     /// Called with the lock held, after each change to what decides about the next attempt.
@@ -215,8 +256,46 @@ impl Engine {
 }
 
 impl State {
+    /// Told once for each spell of it.
+    pub(super) fn note_fallback(&mut self) {
+        if !self.fell_back {
+            self.fell_back = true;
+            self.tell(Event::FellBackToApiKey);
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.untold.push(event);
+    }
+
     pub(super) fn may_begin_attempt(&self, now: Moment) -> bool {
         !self.shut_down && !self.attempt_under_way && self.gate.closed(now.monotonic).is_none()
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.state.as_deref().expect("locked until the drop")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_deref_mut().expect("locked until the drop")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let untold = self
+            .state
+            .take()
+            .map(|mut state| mem::take(&mut state.untold));
+        for event in untold.into_iter().flatten() {
+            self.engine.tell(event);
+        }
     }
 }
 

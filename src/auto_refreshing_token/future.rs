@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::engine::Engine;
-use super::live_token::{LiveToken, Taken};
+use super::live_token::Taken;
+use super::wait::Granted;
 use crate::credential_rules::{self, CredentialHeader};
 use crate::error::{BoxError, Error};
 use crate::http_request::{HttpRequest, HttpResponse};
@@ -29,8 +30,8 @@ pin_project! {
 pin_project! {
     #[project = StepProj]
     enum Step<F, S, R> {
-        // Nothing was put on the request.
-        Untouched { #[pin] response: F },
+        // No token was put on the request.
+        Untracked { #[pin] response: F },
         // A token of this generation was.
         Sent { #[pin] response: F, engine: Arc<Engine>, generation: u64 },
         // There is no token yet. Boxed: once a refresh, not once a request.
@@ -40,7 +41,7 @@ pin_project! {
 }
 
 struct Waiting<S, R> {
-    token: Pin<Box<dyn Future<Output = Result<Arc<LiveToken>, Error>> + Send>>,
+    token: Pin<Box<dyn Future<Output = Result<Granted, Error>> + Send>>,
     engine: Arc<Engine>,
     /// Already polled ready; gone once it was called.
     ready: Option<(S, R)>,
@@ -50,9 +51,9 @@ impl<S, R> ResponseFuture<S, R>
 where
     S: Service<R>,
 {
-    pub(super) fn untouched(response: S::Future) -> Self {
+    pub(super) fn untracked(response: S::Future) -> Self {
         Self {
-            step: Step::Untouched { response },
+            step: Step::Untracked { response },
         }
     }
 
@@ -66,8 +67,8 @@ where
         }
     }
 
-    pub(super) fn waiting(engine: Arc<Engine>, ready: S, request: R) -> Self {
-        let token = Box::pin(Arc::clone(&engine).wait());
+    pub(super) fn waiting(engine: Arc<Engine>, ready: S, request: R, cost: i64) -> Self {
+        let token = Box::pin(Arc::clone(&engine).grant(cost));
         Self {
             step: Step::Waiting {
                 waiting: Box::new(Waiting {
@@ -99,7 +100,7 @@ where
         let mut step = self.project().step;
         loop {
             match step.as_mut().project() {
-                StepProj::Untouched { response } => return response.poll(cx).map_err(Into::into),
+                StepProj::Untracked { response } => return response.poll(cx).map_err(Into::into),
                 StepProj::Sent {
                     response,
                     engine,
@@ -110,22 +111,32 @@ where
                     return Poll::Ready(Ok(response));
                 }
                 StepProj::Waiting { waiting } => {
-                    let Taken {
-                        header: value,
-                        generation,
-                    } = ready!(waiting.token.as_mut().poll(cx))?.taken();
+                    let granted = ready!(waiting.token.as_mut().poll(cx))?;
                     let Some((mut service, mut request)) = waiting.ready.take() else {
                         unreachable!("the step changes as soon as the service is called")
                     };
                     let header = CredentialHeader::Authorization;
-                    credential_rules::add(request.headers_mut(), header, value);
-                    let engine = Arc::clone(&waiting.engine);
-                    let response = service.call(request);
-                    step.set(Step::Sent {
-                        response,
-                        engine,
-                        generation,
-                    });
+                    let next = match granted {
+                        Granted::Token(Taken {
+                            header: value,
+                            generation,
+                        }) => {
+                            let engine = Arc::clone(&waiting.engine);
+                            credential_rules::add(request.headers_mut(), header, value);
+                            Step::Sent {
+                                response: service.call(request),
+                                engine,
+                                generation,
+                            }
+                        }
+                        Granted::ApiKey(value) => {
+                            credential_rules::add(request.headers_mut(), header, value);
+                            Step::Untracked {
+                                response: service.call(request),
+                            }
+                        }
+                    };
+                    step.set(next);
                 }
                 StepProj::Failed { error } => {
                     let error = error
@@ -144,7 +155,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Untouched { .. } => "untouched",
+            Step::Untracked { .. } => "untracked",
             Step::Sent { .. } => "sent",
             Step::Waiting { .. } => "waiting",
             Step::Failed { .. } => "failed",

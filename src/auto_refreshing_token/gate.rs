@@ -11,7 +11,7 @@ const TRANSIENT: Backoff = Backoff {
     longest: Duration::from_secs(30),
 };
 const REFUSAL: Backoff = Backoff {
-    first: Duration::from_secs(5),
+    first: Duration::from_secs(10),
     longest: Duration::from_secs(60),
 };
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -56,8 +56,8 @@ impl Gate {
         *self = Self::default();
     }
 
-    /// Closes after a failure. `random` is drawn from 0.0..1.0.
-    pub(super) fn close(&mut self, now: Instant, error: Error, random: f64) {
+    /// Closes after a failure, and says for how long. `random` is drawn from 0.0..1.0.
+    pub(super) fn close(&mut self, now: Instant, error: Error, random: f64) -> Duration {
         let wait = match (error.kind(), error.retry_after()) {
             // R10: the server, or the mint limit, said when; never sooner.
             (_, Some(retry_after)) => retry_after + TRANSIENT.first.mul_f64(random),
@@ -75,6 +75,7 @@ impl Gate {
             until: now + wait,
             error,
         });
+        wait
     }
 }
 
@@ -127,7 +128,8 @@ mod tests {
         );
     }
 
-    /// R13: a refusal is remembered for 2.5 s at least, and probed again after 60 s at most.
+    /// R13: a refusal is remembered for 5 s at least, and probed again after 60 s at most: never more than 4 times
+    /// in a minute, so that the limit on create requests is no second reason to fail.
     #[test]
     fn refusals_are_sticky_up_to_a_minute() {
         for kind in [Kind::Rejected, Kind::PlanRequired, Kind::Refused] {
@@ -142,7 +144,7 @@ mod tests {
             gate.open();
             assert_eq!(
                 wait_after(&mut gate, Error::new(kind, "no"), 0.0),
-                Duration::from_millis(2_500)
+                Duration::from_secs(5)
             );
         }
     }

@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::policy::{Freshness, RefreshPolicy, Windows};
+use super::policy::{Freshness, Measured, RefreshPolicy, Windows};
 use crate::api_token::ApiToken;
 use crate::clock::Moment;
 use crate::create_tokens::CreateTokens;
+
+/// A burst at the start of a token's life is no rate yet.
+const MEASURED_OVER: Duration = Duration::from_secs(10);
+/// How often, in the life of a token, the reserve is worked out anew.
+const LOOKS: i64 = 16;
 
 /// A token that was created and not yet used.
 #[derive(Debug)]
@@ -22,12 +27,28 @@ pub(super) struct StandbyToken {
 /// The token that requests are sent with.
 #[derive(Debug)]
 pub(super) struct LiveToken {
-    standby: StandbyToken,
+    token: ApiToken,
     generation: u64,
+    asked_for_at: Moment,
+    windows: Windows,
+    request_limit: i64,
     requests_left: AtomicI64,
+    /// While more requests are left than this, the budget is no reason to refresh.
+    look_again_at: AtomicI64,
+    /// The requests of all tokens that stand by.
+    backed_by: AtomicI64,
+    context: Context,
 }
 
-/// One request's worth of a token.
+/// What a token came into use with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    pub(super) in_use_since: Moment,
+    pub(super) requests_per_second_before: f64,
+    pub(super) creation_takes: Duration,
+}
+
+/// A request's worth of a token.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
     pub(super) header: HeaderValue,
@@ -56,10 +77,13 @@ impl StandbyToken {
     }
 
     pub(super) fn freshness(&self, now: Moment) -> Freshness {
-        self.windows.freshness(
-            now.since(self.asked_for_at),
-            self.request_limit.unsigned_abs(),
-        )
+        let age = now.since(self.asked_for_at);
+        self.windows
+            .freshness(age, self.request_limit.unsigned_abs(), Measured::default())
+    }
+
+    pub(super) fn request_limit(&self) -> i64 {
+        self.request_limit
     }
 
     pub(super) fn token(&self) -> &ApiToken {
@@ -70,49 +94,113 @@ impl StandbyToken {
         self.token
     }
 
-    /// Puts the token to use. `backed`: another stands by for when this one is spent.
-    pub(super) fn into_live(mut self, generation: u64, backed: bool) -> LiveToken {
-        if backed {
-            self.windows = self.windows.without_reserve();
-        }
+    pub(super) fn into_live(self, generation: u64, backed_by: i64, context: Context) -> LiveToken {
         LiveToken {
+            token: self.token,
             generation,
+            asked_for_at: self.asked_for_at,
+            windows: self.windows,
+            request_limit: self.request_limit,
             requests_left: AtomicI64::new(self.request_limit),
-            standby: self,
+            // The first request looks.
+            look_again_at: AtomicI64::new(self.request_limit),
+            backed_by: AtomicI64::new(backed_by),
+            context,
         }
     }
 }
 
 impl LiveToken {
-    /// Takes one request from the token's budget and says what the token is without it; a stale token
-    /// must not be sent.
-    pub(super) fn take(&self, now: Moment) -> Freshness {
+    /// Takes what a request costs from the token's budget and says what the token was before; a stale
+    /// token must not be sent.
+    pub(super) fn take(&self, now: Moment, cost: i64) -> Freshness {
         let age = self.age(now);
-        if age >= self.standby.windows.hard_age() {
+        if age >= self.windows.hard_age() {
             return Freshness::Stale;
         }
-        // Below zero it only says how many came too late; the type has room for all of them.
-        let before = self.requests_left.fetch_sub(1, Ordering::Relaxed);
-        self.standby
-            .windows
-            .freshness(age, u64::try_from(before).unwrap_or(0))
+        let cost = cost.min(self.request_limit);
+        let before = self.requests_left.fetch_sub(cost, Ordering::Relaxed);
+        if before < cost.max(1) {
+            self.requests_left.fetch_add(cost, Ordering::Relaxed);
+            return Freshness::Stale;
+        }
+        if before <= self.look_again_at.load(Ordering::Relaxed) {
+            return self.look(before, age, now);
+        }
+        if age >= self.windows.soft_age() {
+            Freshness::Aging
+        } else {
+            Freshness::Fresh
+        }
     }
 
     pub(super) fn freshness(&self, now: Moment) -> Freshness {
-        self.standby
-            .windows
-            .freshness(self.age(now), self.requests_left())
+        match self.requests_left.load(Ordering::Relaxed) {
+            ..=0 => Freshness::Stale,
+            left => self.look(left, self.age(now), now),
+        }
+    }
+
+    /// Notes that more requests stand by; the next request looks what that means.
+    pub(super) fn back_with(&self, requests: i64) {
+        self.backed_by.fetch_add(requests, Ordering::Relaxed);
+        self.look_again_at
+            .store(self.request_limit, Ordering::Relaxed);
+    }
+
+    /// Works the reserve out anew, and when to do so again: at the reserve, or after a sixteenth of the
+    /// budget, as the rate may have changed by then.
+    fn look(&self, left: i64, age: Duration, now: Moment) -> Freshness {
+        let measured = self.measured(left, now);
+        let backed_by = self.backed_by.load(Ordering::Relaxed);
+        let in_all = left.saturating_add(backed_by);
+        let freshness = self.windows.freshness(age, in_all.unsigned_abs(), measured);
+        if freshness == Freshness::Fresh {
+            let reserve = i64::try_from(self.windows.reserve(measured)).unwrap_or(i64::MAX);
+            let at_the_reserve = reserve.saturating_sub(backed_by);
+            let after_a_while = left - (self.request_limit / LOOKS).max(1);
+            self.look_again_at
+                .store(after_a_while.max(at_the_reserve), Ordering::Relaxed);
+        }
+        freshness
+    }
+
+    /// The rate of this token, or the one before it while this one is young.
+    fn measured(&self, left: i64, now: Moment) -> Measured {
+        let in_use = now.since(self.context.in_use_since);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate needs no more than 53 bits"
+        )]
+        let spent = (self.request_limit - left) as f64;
+        let own = spent / in_use.max(MEASURED_OVER).as_secs_f64();
+        let rate = if in_use < MEASURED_OVER {
+            own.max(self.context.requests_per_second_before)
+        } else {
+            own
+        };
+        Measured::new(rate, self.context.creation_takes)
+    }
+
+    /// The rate at which the token was used so far.
+    pub(super) fn requests_per_second(&self, now: Moment) -> f64 {
+        self.measured(self.requests_left.load(Ordering::Relaxed).max(0), now)
+            .requests_per_second()
+    }
+
+    pub(super) fn ages_by_its_budget_alone(&self, now: Moment) -> bool {
+        self.requests_left() > 0 && !self.time_fresh(now).is_zero()
     }
 
     pub(super) fn taken(&self) -> Taken {
         Taken {
-            header: self.token().header().clone(),
+            header: self.token.header().clone(),
             generation: self.generation,
         }
     }
 
     pub(super) fn token(&self) -> &ApiToken {
-        &self.standby.token
+        &self.token
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -125,21 +213,15 @@ impl LiveToken {
 
     /// For how long the token may still be sent.
     pub(super) fn time_left(&self, now: Moment) -> Duration {
-        self.standby
-            .windows
-            .hard_age()
-            .saturating_sub(self.age(now))
+        self.windows.hard_age().saturating_sub(self.age(now))
     }
 
     /// For how long the token is still fresh.
     pub(super) fn time_fresh(&self, now: Moment) -> Duration {
-        self.standby
-            .windows
-            .soft_age()
-            .saturating_sub(self.age(now))
+        self.windows.soft_age().saturating_sub(self.age(now))
     }
 
     fn age(&self, now: Moment) -> Duration {
-        now.since(self.standby.asked_for_at)
+        now.since(self.asked_for_at)
     }
 }

@@ -2,7 +2,9 @@
 
 mod breaker;
 mod builder;
+mod cost;
 mod engine;
+mod event;
 mod future;
 mod gate;
 mod lease;
@@ -12,6 +14,7 @@ mod refresh;
 mod rejection;
 #[cfg(feature = "replay")]
 mod replay;
+mod report;
 mod retired;
 mod service;
 mod settings;
@@ -19,6 +22,7 @@ mod shutdown;
 mod source;
 mod status;
 mod wait;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,14 +30,16 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 pub use builder::AutoRefreshingTokenBuilder;
+pub use event::{Event, Events};
 pub use future::ResponseFuture;
 pub use lease::TokenLease;
-pub use policy::{Freshness, RefreshPolicy, Windows};
+pub use policy::{Freshness, Measured, RefreshPolicy, Windows};
 #[cfg(feature = "replay")]
 pub use replay::{CloneRequest, ReplayRejected};
 pub use service::AutoRefresh;
 pub use shutdown::ShutdownReport;
 pub use status::Status;
+pub use warm::KeepWarm;
 
 use crate::error::Error;
 use crate::token_source::TokenSource;
@@ -145,6 +151,51 @@ impl AutoRefreshingToken {
     /// Dropping the future loses nothing: the refresh goes on.
     pub async fn refresh(&self) -> Result<(), Error> {
         Arc::clone(&self.engine).refresh().await
+    }
+
+    /// Keeps the token fresh without any request, until what it returns is dropped.
+    ///
+    /// An idle client asks for nothing by default, and its next request waits for a new token. This spends a few create
+    /// requests an hour to spare it that.
+    ///
+    /// ```
+    /// # use mobula_auth::{ApiToken, AutoRefreshingToken, CreateTokens, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let tokens = async |_: CreateTokens| Ok::<_, Error>(vec![ApiToken::new("my-token")?]);
+    /// let auth = AutoRefreshingToken::new(tokens);
+    /// let warm = auth.keep_warm();
+    /// // ... for as long as the service runs
+    /// drop(warm);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn keep_warm(&self) -> KeepWarm {
+        KeepWarm::new(&self.engine)
+    }
+
+    /// What happens to the tokens from now on, as it happens.
+    ///
+    /// ```
+    /// # use mobula_auth::{ApiToken, AutoRefreshingToken, CreateTokens, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let tokens = async |_: CreateTokens| Ok::<_, Error>(vec![ApiToken::new("my-token")?]);
+    /// use mobula_auth::Event;
+    ///
+    /// let auth = AutoRefreshingToken::new(tokens);
+    /// let mut events = auth.subscribe();
+    /// auth.refresh().await?;
+    /// assert!(matches!(events.next().await, Some(Event::RefreshStarted)));
+    /// assert!(matches!(events.next().await, Some(Event::Refreshed { generation: 1, .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        self.engine.listen()
     }
 
     /// What the handle is doing right now.

@@ -7,24 +7,32 @@ use crate::error::{Error, Kind};
 /// A token is not sent in its last moments, so that it cannot expire on the way to the server.
 const NEVER_SEND: Duration = Duration::from_secs(3);
 
-/// When a token is replaced: a pure function of its lifetime, its age and what is left of its
-/// request limit.
+/// The reserve lasts for so many creations of tokens at the measured rate, and a second more: the first may fail.
+const CREATIONS: u32 = 3;
+const SLACK: Duration = Duration::from_secs(1);
+
+/// When a token is replaced: a pure function of its lifetime, its age, what is left of its request
+/// limit, and what was measured of the traffic and of the source.
 ///
 /// All windows are shares, so the same policy fits a token of one minute and one of a day. By
 /// default a token is replaced at a moment drawn between 50 % and 75 % of its life, or when 20 % of
-/// its requests are left, whichever comes first. It is never sent in the last 3 seconds, or the last
-/// sixth, of its life.
+/// its requests are left, whichever comes first; earlier, if at the measured rate those would be gone
+/// before new tokens come. It is never sent in the last 3 seconds, or the last sixth, of its life.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use mobula_auth::{Freshness, RefreshPolicy};
+/// use mobula_auth::{Freshness, Measured, RefreshPolicy};
 ///
 /// let windows = RefreshPolicy::default().windows(Duration::from_secs(60), 1_000, 0.0);
-/// assert_eq!(windows.freshness(Duration::from_secs(29), 500), Freshness::Fresh);
-/// assert_eq!(windows.freshness(Duration::from_secs(30), 500), Freshness::Aging);
-/// assert_eq!(windows.freshness(Duration::from_secs(29), 200), Freshness::Aging);
-/// assert_eq!(windows.freshness(Duration::from_secs(57), 500), Freshness::Stale);
+/// let idle = Measured::default();
+/// assert_eq!(windows.freshness(Duration::from_secs(29), 500, idle), Freshness::Fresh);
+/// assert_eq!(windows.freshness(Duration::from_secs(30), 500, idle), Freshness::Aging);
+/// assert_eq!(windows.freshness(Duration::from_secs(29), 200, idle), Freshness::Aging);
+/// assert_eq!(windows.freshness(Duration::from_secs(57), 500, idle), Freshness::Stale);
+///
+/// let busy = Measured::new(200.0, Duration::from_millis(500));
+/// assert_eq!(windows.freshness(Duration::from_secs(2), 500, busy), Freshness::Aging);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RefreshPolicy {
@@ -39,6 +47,13 @@ pub struct Windows {
     soft_age: Duration,
     hard_age: Duration,
     reserve: u64,
+}
+
+/// What was measured of the traffic and of the source of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Measured {
+    requests_per_second: f64,
+    creation_takes: Duration,
 }
 
 /// What to do with a token.
@@ -102,11 +117,9 @@ impl RefreshPolicy {
         let hard_age = lifetime.saturating_sub(NEVER_SEND.min(lifetime / 6));
         #[expect(
             clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a request limit needs no more than 53 bits, and is never negative"
+            reason = "a share of it needs no more than 53 bits"
         )]
-        let reserve = (request_limit as f64 * self.reserve) as u64;
+        let reserve = whole(request_limit as f64 * self.reserve);
         Windows {
             soft_age: lifetime.mul_f64(share).min(hard_age),
             hard_age,
@@ -128,10 +141,10 @@ impl Default for RefreshPolicy {
 impl Windows {
     /// What to do with the token at this age, with this many requests left.
     #[must_use]
-    pub fn freshness(&self, age: Duration, requests_left: u64) -> Freshness {
+    pub fn freshness(&self, age: Duration, requests_left: u64, measured: Measured) -> Freshness {
         if age >= self.hard_age || requests_left == 0 {
             Freshness::Stale
-        } else if age >= self.soft_age || requests_left <= self.reserve {
+        } else if age >= self.soft_age || requests_left <= self.reserve(measured) {
             Freshness::Aging
         } else {
             Freshness::Fresh
@@ -144,9 +157,16 @@ impl Windows {
         self.hard_age
     }
 
-    /// The same windows for a token that another stands by for: it may be spent to the last request.
-    pub(super) fn without_reserve(self) -> Self {
-        Self { reserve: 0, ..self }
+    /// How many requests are left when the token is replaced: the policy's share, or what the measured
+    /// rate takes until new tokens are there, whichever is more.
+    #[must_use]
+    pub fn reserve(&self, measured: Measured) -> u64 {
+        let lead = measured
+            .creation_takes
+            .saturating_mul(CREATIONS)
+            .saturating_add(SLACK);
+        self.reserve
+            .max(whole(measured.requests_per_second * lead.as_secs_f64()))
     }
 
     /// After how long the token is replaced, from before it was asked for.
@@ -154,6 +174,31 @@ impl Windows {
     pub fn soft_age(&self) -> Duration {
         self.soft_age
     }
+}
+
+impl Measured {
+    /// A rate of requests, and how long the source takes to create tokens.
+    #[must_use]
+    pub fn new(requests_per_second: f64, creation_takes: Duration) -> Self {
+        Self {
+            requests_per_second,
+            creation_takes,
+        }
+    }
+
+    pub(super) fn requests_per_second(self) -> f64 {
+        self.requests_per_second
+    }
+}
+
+fn whole(requests: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and what is not a number becomes 0"
+    )]
+    let whole = requests as u64;
+    whole
 }
 
 #[cfg(test)]
@@ -178,7 +223,7 @@ mod tests {
             (u64::MAX, 100, Freshness::Stale),
         ] {
             assert_eq!(
-                windows.freshness(seconds(age), left),
+                windows.freshness(seconds(age), left, Measured::default()),
                 freshness,
                 "{age} s, {left} left"
             );
@@ -214,7 +259,7 @@ mod tests {
         }
         let windows = RefreshPolicy::default().windows(seconds(60), 1, 0.0);
         assert_eq!(
-            windows.freshness(Duration::ZERO, 1),
+            windows.freshness(Duration::ZERO, 1, Measured::default()),
             Freshness::Fresh,
             "a limit of 1 is usable"
         );
@@ -247,5 +292,40 @@ mod tests {
                     .is_invalid_configuration()
             );
         }
+    }
+    /// R14: whatever the lifetime, the budget and the rate, what is left at the soft point lasts until new
+    /// tokens are there, unless the whole budget does not.
+    #[test]
+    fn r14_the_reserve_lasts_for_a_creation_at_the_measured_rate() {
+        for lifetime in [60, 600, 3_600, 86_400].map(seconds) {
+            for limit in [1, 10, 5_000, 100_000, 1_000_000] {
+                let windows = RefreshPolicy::default().windows(lifetime, limit, 0.5);
+                for rate in [0.0, 0.1, 1.0, 100.0, 10_000.0] {
+                    for takes in [0, 200, 5_000, 20_000].map(Duration::from_millis) {
+                        let reserve = windows.reserve(Measured::new(rate, takes));
+                        assert!(reserve >= whole(rate * takes.as_secs_f64()));
+                        assert!(reserve >= limit / 5);
+                        let at_the_soft_point = windows.freshness(
+                            Duration::ZERO,
+                            reserve.max(1),
+                            Measured::new(rate, takes),
+                        );
+                        assert!(at_the_soft_point == Freshness::Aging || reserve == 0);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn odd_measurements_are_harmless() {
+        let windows = RefreshPolicy::default().windows(seconds(60), 1_000, 0.5);
+        for rate in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0] {
+            assert_eq!(windows.reserve(Measured::new(rate, Duration::MAX)), 200);
+        }
+        assert_eq!(
+            windows.reserve(Measured::new(f64::INFINITY, Duration::MAX)),
+            u64::MAX
+        );
     }
 }

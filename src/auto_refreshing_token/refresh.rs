@@ -1,20 +1,21 @@
 //! One attempt to get new tokens at a time, owned by nobody who could be cancelled.
 
-use std::sync::{Arc, MutexGuard};
+use std::mem;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::engine::{Engine, State};
-use super::live_token::StandbyToken;
+use super::engine::{Engine, Locked, State};
+use super::event::Event;
+use super::live_token::{LiveToken, StandbyToken};
 use super::policy::Freshness;
 use super::settings::Settings;
 use crate::api_token::ApiToken;
 use crate::clock::{self, Moment};
 use crate::error::{Error, Kind};
-use crate::observe;
 
 /// A source that does not answer by then has failed, so that the next attempt can begin.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -39,7 +40,7 @@ enum Outcome {
 impl Engine {
     /// Begins an attempt in a task of its own: no caller's cancellation can lose it (R4). Its future holds
     /// the engine only while it runs (R15).
-    pub(super) fn begin_attempt(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    pub(super) fn begin_attempt(self: &Arc<Self>, mut state: Locked<'_>) {
         state.attempt_under_way = true;
         self.note_next_attempt(&state);
         // A runtime that is shutting down drops the task on the spot, which takes the lock to settle it.
@@ -50,7 +51,7 @@ impl Engine {
         };
         match Handle::try_current() {
             Ok(runtime) => {
-                observe::refresh_started();
+                self.tell(Event::RefreshStarted);
                 drop(runtime.spawn(attempt.run()));
             }
             Err(_) => attempt.settle(Outcome::Failed(no_runtime())),
@@ -70,6 +71,7 @@ impl Engine {
             Outcome::Failed(error) => state.note_failure(error, now),
             Outcome::Abandoned => {}
         }
+        state.replacement_wanted = false;
         self.note_next_attempt(&state);
         drop(state);
         self.announce_change();
@@ -86,9 +88,14 @@ impl Engine {
             state.retired.extend(tokens);
             return;
         }
+        let took = now.since(asked_for_at);
+        state.creation_takes = match state.creation_takes {
+            Duration::ZERO => took,
+            average => (average * 3 + took) / 4,
+        };
         let jitter = state.random.f64();
         let Settings { create, policy, .. } = &self.settings;
-        let mut usable: Vec<StandbyToken> = self
+        let usable: Vec<StandbyToken> = self
             .new_among(tokens, state)
             .into_iter()
             .map(|token| StandbyToken::new(token, create, asked_for_at, policy, jitter))
@@ -103,12 +110,8 @@ impl Engine {
             state.note_failure(error, now);
             return;
         }
-        let first = usable.remove(0);
-        let made_progress = first.freshness(now) == Freshness::Fresh;
-        for unused in std::mem::replace(&mut state.standby, usable.into()) {
-            self.retire(state, unused.into_token());
-        }
-        let live = self.publish(state, first, now);
+        let made_progress = usable[0].freshness(now) == Freshness::Fresh;
+        let live = self.put_to_use(state, usable, now);
         if made_progress {
             state.gate.open();
         } else {
@@ -119,7 +122,35 @@ impl Engine {
             );
             state.note_failure(error, now);
         }
-        observe::refresh_succeeded(live.generation(), live.time_left(now), state.standby.len());
+        state.tell(Event::Refreshed {
+            generation: live.generation(),
+            expires_in: live.time_left(now),
+            standby: state.standby.len(),
+        });
+    }
+
+    /// A token that ages by its budget alone is spent before the new ones are used: they stand by for that.
+    /// Any other is replaced, and what stood by for it too: it is as old.
+    fn put_to_use(
+        self: &Arc<Self>,
+        state: &mut State,
+        mut new: Vec<StandbyToken>,
+        now: Moment,
+    ) -> Arc<LiveToken> {
+        let current = self
+            .current
+            .load_full()
+            .filter(|live| live.ages_by_its_budget_alone(now));
+        if let Some(live) = current.filter(|_| !state.replacement_wanted) {
+            live.back_with(new.iter().map(StandbyToken::request_limit).sum());
+            state.standby.extend(new);
+            return live;
+        }
+        let first = new.remove(0);
+        for unused in mem::replace(&mut state.standby, new.into()) {
+            self.retire(state, unused.into_token());
+        }
+        self.publish(state, first, now)
     }
 
     /// C9: the tokens that we do not have yet. One that a source hands out twice gets no second life.
@@ -145,10 +176,11 @@ impl Engine {
 impl State {
     fn note_failure(&mut self, error: Error, now: Moment) {
         let random = self.random.f64();
-        self.gate.close(now.monotonic, error, random);
-        if let Some(closed) = self.gate.closed(now.monotonic) {
-            observe::refresh_failed(&closed.error, closed.until - now.monotonic);
-        }
+        let next_attempt_in = self.gate.close(now.monotonic, error.clone(), random);
+        self.tell(Event::RefreshFailed {
+            error,
+            next_attempt_in,
+        });
     }
 }
 

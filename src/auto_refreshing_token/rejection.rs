@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::engine::Engine;
+use super::engine::{Engine, State};
+use super::event::Event;
 use crate::clock;
-use crate::observe;
 
 impl Engine {
     /// The server did not accept the token of this generation (401). Says whether the same request, sent
@@ -26,7 +26,7 @@ impl Engine {
         if !is_current {
             return true;
         }
-        observe::token_rejected(generation);
+        state.tell(Event::Rejected { generation });
         if self.promote_standby(&mut state, now).is_some() {
             drop(state);
             self.announce_change();
@@ -57,7 +57,7 @@ impl Engine {
     }
 
     /// Drops the token, unless the attempt was so quick that there is another by now.
-    fn drop_generation(self: &Arc<Self>, state: &mut super::engine::State, generation: u64) {
+    fn drop_generation(self: &Arc<Self>, state: &mut State, generation: u64) {
         if let Some(live) = self
             .current
             .load_full()

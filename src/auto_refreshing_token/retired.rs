@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::engine::{Engine, State};
+use super::event::Event;
 use crate::api_token::ApiToken;
-use crate::observe;
 
 /// Replaced tokens, kept for as long as requests that carry them may be under way (R18).
 #[derive(Debug, Default)]
@@ -61,19 +61,19 @@ impl Engine {
 
 async fn revoke_after(engine: Weak<Engine>, number: u64, grace: Duration) {
     sleep(grace).await;
-    let Some(engine) = engine.upgrade() else {
+    let Some((source, token)) = engine.upgrade().and_then(|engine| {
+        let token = engine.lock().retired.remove(number)?;
+        Some((Arc::clone(&engine.source), token))
+    }) else {
         return;
     };
-    let Some(token) = engine.lock().retired.remove(number) else {
-        return;
-    };
-    let source = Arc::clone(&engine.source);
-    drop(engine);
     // One that was gone already is all that we want.
-    let failure = source
+    let error = source
         .revoke(token)
         .await
         .err()
         .filter(|error| !error.is_not_found());
-    observe::token_revoked(failure.as_ref());
+    if let Some(engine) = engine.upgrade() {
+        engine.tell(Event::Revoked { error });
+    }
 }

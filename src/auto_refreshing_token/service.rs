@@ -68,16 +68,17 @@ where
     fn call(&mut self, mut request: R) -> Self::Future {
         match self.engine.settings.rules.judge(&mut request) {
             Verdict::Add => {}
-            Verdict::Keep => return ResponseFuture::untouched(self.inner.call(request)),
+            Verdict::Keep => return ResponseFuture::untracked(self.inner.call(request)),
             Verdict::Withhold => {
                 self.engine.withheld.fetch_add(1, Ordering::Relaxed);
                 if self.engine.settings.strict_origins {
                     return ResponseFuture::failed(forbidden_origin());
                 }
-                return ResponseFuture::untouched(self.inner.call(request));
+                return ResponseFuture::untracked(self.inner.call(request));
             }
         }
-        if let Some(taken) = self.engine.take(clock::now()) {
+        let cost = self.engine.settings.cost.of(&request);
+        if let Some(taken) = self.engine.take(clock::now(), cost) {
             let (header, value) = (CredentialHeader::Authorization, taken.header);
             credential_rules::add(request.headers_mut(), header, value);
             let response = self.inner.call(request);
@@ -85,7 +86,7 @@ where
         }
         let not_ready = self.inner.clone();
         let ready = mem::replace(&mut self.inner, not_ready);
-        ResponseFuture::waiting(Arc::clone(&self.engine), ready, request)
+        ResponseFuture::waiting(Arc::clone(&self.engine), ready, request, cost)
     }
 }
 

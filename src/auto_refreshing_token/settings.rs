@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::cost::Cost;
 use super::policy::RefreshPolicy;
+use crate::api_key::ApiKey;
 use crate::create_tokens::CreateTokens;
 use crate::credential_rules::CredentialRules;
 
@@ -16,5 +18,7 @@ pub(super) struct Settings {
     pub(super) max_waiting: usize,
     pub(super) revoke_replaced_after: Option<Duration>,
     pub(super) shutdown_within: Duration,
+    pub(super) cost: Cost,
+    pub(super) fallback: Option<ApiKey>,
     pub(super) jitter_seed: Option<u64>,
 }

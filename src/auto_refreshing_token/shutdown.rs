@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::Engine;
+use super::event::Event;
 use crate::api_token::ApiToken;
 use crate::clock;
 use crate::error::Error;
-use crate::observe;
 
 /// What a [shutdown](super::AutoRefreshingToken::shutdown) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,7 +49,10 @@ impl Engine {
         if !joined {
             report.left += self.settings.create.get_count() as usize;
         }
-        observe::shut_down(report.revoked, report.left);
+        self.tell(Event::ShutDown {
+            revoked: report.revoked,
+            left: report.left,
+        });
         report
     }
 
@@ -97,7 +100,7 @@ impl Engine {
                 Ok(Ok(())) => revoked += 1,
                 // It was gone already, which is all that we want.
                 Ok(Err(error)) if error.is_not_found() => revoked += 1,
-                Ok(Err(error)) => observe::token_revoked(Some(&error)),
+                Ok(Err(error)) => self.tell(Event::Revoked { error: Some(error) }),
                 Err(_panicked) => {}
             }
         }

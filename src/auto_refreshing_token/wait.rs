@@ -4,15 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
+use super::cost::Cost;
 use super::engine::{Acquired, Engine, shut_down};
-use super::live_token::LiveToken;
+use super::live_token::{LiveToken, Taken};
 use super::policy::Freshness;
 use super::refresh::no_runtime;
 use crate::clock;
 use crate::error::{Error, Kind};
+
+/// What a request may be sent with.
+pub(super) enum Granted {
+    Token(Taken),
+    ApiKey(HeaderValue),
+}
 
 impl Engine {
     /// Takes a token for what is not a request, and waits for one if need be.
@@ -21,10 +29,29 @@ impl Engine {
         match self
             .current
             .load_full()
-            .filter(|live| live.take(now) != Freshness::Stale)
+            .filter(|live| live.take(now, Cost::OF_ONE_REQUEST) != Freshness::Stale)
         {
             Some(live) => Ok(live),
-            None => self.wait().await,
+            None => self.wait(Cost::OF_ONE_REQUEST).await,
+        }
+    }
+
+    /// What a request is sent with that found no usable token: one that it waits for, or the API key, if so set.
+    pub(super) async fn grant(self: Arc<Self>, cost: i64) -> Result<Granted, Error> {
+        let Some(key) = &self.settings.fallback else {
+            return self
+                .wait(cost)
+                .await
+                .map(|live| Granted::Token(live.taken()));
+        };
+        let key = key.raw_header().clone();
+        match Arc::clone(&self).wait(cost).await {
+            Ok(live) => Ok(Granted::Token(live.taken())),
+            Err(error) if error.is_shut_down() => Err(error),
+            Err(_) => {
+                self.lock().note_fallback();
+                Ok(Granted::ApiKey(key))
+            }
         }
     }
 
@@ -32,25 +59,27 @@ impl Engine {
     ///
     /// A transient failure does not end the wait while the next attempt is due before it is over; a
     /// refusal ends it at once, for everybody (R2, R13).
-    pub(super) async fn wait(self: Arc<Self>) -> Result<Arc<LiveToken>, Error> {
+    async fn wait(self: Arc<Self>, cost: i64) -> Result<Arc<LiveToken>, Error> {
         let _waiter = Waiter::enter(&self)?;
         if Handle::try_current().is_err() {
-            return match self.acquire(clock::now()) {
+            return match self.acquire(clock::now(), cost) {
                 Acquired::Taken(live) => Ok(live),
                 _ => Err(no_runtime()),
             };
         }
         let deadline = clock::now().monotonic + self.settings.max_wait;
+        // With the API key to fall back to, no request waits for the source to come back.
+        let patient = self.settings.fallback.is_none();
         let mut changes = self.subscribe();
         loop {
             changes.borrow_and_update();
             let now = clock::now();
-            let look_again_at = match self.acquire(now) {
+            let look_again_at = match self.acquire(now, cost) {
                 Acquired::Taken(taken) => return Ok(taken),
                 Acquired::ShutDown => return Err(shut_down()),
                 Acquired::Attempt => deadline,
                 Acquired::Closed(closed)
-                    if closed.is_worth_waiting() && closed.until < deadline =>
+                    if patient && closed.is_worth_waiting() && closed.until < deadline =>
                 {
                     closed.until
                 }
@@ -61,7 +90,7 @@ impl Engine {
             // Whatever ends this, the next look tells; the engine, and so the sender, lives as long as we do.
             let _ = timeout_at(look_again_at, changes.changed()).await;
             if clock::now().monotonic >= deadline {
-                return self.last_look();
+                return self.last_look(cost);
             }
         }
     }
@@ -71,13 +100,14 @@ impl Engine {
         let mut changes = self.subscribe();
         let ended_before = {
             let now = clock::now();
-            let state = self.lock();
+            let mut state = self.lock();
             if state.shut_down {
                 return Err(shut_down());
             }
             if let Some(closed) = state.gate.closed(now.monotonic) {
                 return Err(no_attempt(&closed.error, closed.until - now.monotonic));
             }
+            state.replacement_wanted = true;
             let ended_before = state.attempts_ended;
             if !state.attempt_under_way {
                 self.begin_attempt(state);
@@ -103,9 +133,9 @@ impl Engine {
     }
 
     /// A token that came at the very moment of the deadline is still a token.
-    fn last_look(self: &Arc<Self>) -> Result<Arc<LiveToken>, Error> {
+    fn last_look(self: &Arc<Self>, cost: i64) -> Result<Arc<LiveToken>, Error> {
         let now = clock::now();
-        match self.acquire(now) {
+        match self.acquire(now, cost) {
             Acquired::Taken(taken) => Ok(taken),
             Acquired::ShutDown => Err(shut_down()),
             Acquired::Closed(closed) => Err(no_token(&closed.error, closed.until - now.monotonic)),

@@ -31,7 +31,7 @@ fn in_process(
     settings: impl FnOnce(AutoRefreshingTokenBuilder) -> AutoRefreshingTokenBuilder,
 ) -> (AutoRefreshingToken, Stack<Emulator>) {
     let tokens = TokenClient::new(emulator.clone(), key(emulator));
-    let auth = settings(AutoRefreshingToken::builder(tokens))
+    let auth = settings(AutoRefreshingToken::builder(tokens).jitter_seed(1))
         .build()
         .unwrap();
     let layers = ServiceBuilder::new()

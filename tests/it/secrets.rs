@@ -12,7 +12,7 @@ use http_body_util::Full;
 use mobula_auth::emulator::{Emulator, ErrorEnvelope, Fault, Plan};
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error, KeyHeader,
-    Origins, RefreshPolicy, ReplayRejected, TokenClient,
+    Measured, Origins, RefreshPolicy, ReplayRejected, TokenClient,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -102,7 +102,22 @@ async fn v1_no_public_type_shows_a_secret() {
     let windows = RefreshPolicy::default().windows(Duration::from_secs(60), 1, 0.5);
     formatted.add(&RefreshPolicy::default());
     formatted.add(&windows);
-    formatted.add(&windows.freshness(Duration::ZERO, 1));
+    formatted.add(&windows.freshness(Duration::ZERO, 1, Measured::default()));
+    formatted.add(&Measured::default());
+    let mut with_secrets = Request::get("https://api.mobula.io/").body(()).unwrap();
+    *with_secrets.uri_mut() = format!("https://api.mobula.io/?token={}", token.expose_secret())
+        .parse()
+        .unwrap();
+    with_secrets
+        .headers_mut()
+        .insert("authorization", key.expose_secret().parse().unwrap());
+    formatted.add(&mobula_auth::HttpRequest::head(&with_secrets));
+    let mut events = auth.subscribe();
+    formatted.add(&events);
+    formatted.add(&auth.keep_warm());
+    auth.refresh().await.unwrap();
+    formatted.add(&events.next().await.unwrap());
+    formatted.add(&events.next().await.unwrap());
     formatted.add(&auth.shutdown().await);
     formatted.add_error(&auth.refresh().await.unwrap_err());
 

@@ -33,7 +33,10 @@ async fn r4_a_request_may_be_dropped_at_every_poll() {
             .then(Answer::After(seconds(2), Box::new(Answer::Fail("down"))))
             .then(Answer::After(seconds(2), Box::new(Answer::AsAsked)));
         let server = Server::default().with_latency(seconds(1));
-        let auth = AutoRefreshingToken::new(source.clone());
+        let auth = AutoRefreshingToken::builder(source.clone())
+            .jitter_seed(1)
+            .build()
+            .unwrap();
         {
             let mut request = Box::pin(send(&auth, &server));
             for _ in 0..polls {

@@ -1,8 +1,10 @@
 //! `AutoRefreshingToken` under tokio's paused clock, against a scripted source and a scripted server.
 
 mod cancellation;
+mod events;
 mod expiry;
 mod failures;
+mod fallback;
 mod lease;
 mod origins;
 mod rejection;
@@ -11,3 +13,4 @@ mod runtimes;
 mod script;
 mod shutdown;
 mod single_flight;
+mod warm;

@@ -42,11 +42,13 @@ async fn r14_the_last_token_is_replaced_before_it_is_spent() {
     for token in sent.clone() {
         assert!(sent.iter().filter(|other| **other == token).count() <= 10);
     }
+    assert_eq!(sent[9], "Bearer token-1", "it is spent to the last request");
+    assert_eq!(sent[10], "Bearer token-2", "which was there by then");
     assert_eq!(
-        sent[8], "Bearer token-1",
-        "the ninth request leaves two, and starts the refresh"
+        source.creates(),
+        11,
+        "one for the start, and one for each that was nearly spent"
     );
-    assert_eq!(sent[9], "Bearer token-2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,4 +118,66 @@ async fn the_source_is_asked_for_the_current_token_and_the_standbys() {
     );
     assert_eq!(auth.status().standby(), 3);
     assert_eq!(auth.status().requests_left(), Some(122));
+}
+
+/// The soft point follows the measured rate: what is left lasts until the new tokens are there.
+#[tokio::test(start_paused = true)]
+async fn r14_the_reserve_follows_the_measured_rate() {
+    let slow = || Answer::After(seconds(8), Box::new(Answer::AsAsked));
+    let source = Source::default()
+        .then(slow())
+        .then(slow())
+        .then(slow())
+        .then(slow());
+    let (auth, server) = (auth_with(&source, 1_000, 0), Server::default());
+    send(&auth, &server).await.unwrap();
+    // 25 requests a second: 20 % of 1,000 would be gone in 8 s, the time that new tokens take.
+    for _ in 0..2_500 {
+        let start = tokio::time::Instant::now();
+        send(&auth, &server).await.unwrap();
+        assert_eq!(start.elapsed(), seconds(0), "nobody waits");
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    }
+    assert!(source.creates() >= 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cost_of_the_requests_head_counts_in_place_of_1() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .request_limit(100)
+        .standby(0)
+        .cost(|head| if head.path() == "/graphql" { 30 } else { 1 })
+        .build()
+        .unwrap();
+    let mut service = tower::Layer::layer(
+        &auth,
+        service_fn(|request: http::Request<()>| Server::default().answer(request)),
+    );
+    let mut send = async |path: &str| {
+        let request = http::Request::post(format!("https://graphql.mobula.io{path}"))
+            .body(())
+            .unwrap();
+        service
+            .ready()
+            .await
+            .unwrap()
+            .call(request)
+            .await
+            .unwrap()
+            .into_body()
+    };
+    assert_eq!(send("/graphql").await, "Bearer token-1");
+    assert_eq!(auth.status().requests_left(), Some(70));
+    send("/other").await;
+    assert_eq!(auth.status().requests_left(), Some(69));
+    send("/graphql").await;
+    send("/graphql").await;
+    assert_eq!(auth.status().requests_left(), Some(9));
+    assert_eq!(
+        send("/graphql").await,
+        "Bearer token-2",
+        "9 are not enough for 30"
+    );
+    assert_eq!(auth.status().requests_left(), Some(70));
 }
