@@ -35,6 +35,16 @@ pub trait TokenSource: Send + Sync + 'static {
         drop(token);
         async { Ok(()) }
     }
+
+    /// How many create requests a minute the source allows, by default the 4 of the 5 that Mobula allows a key.
+    fn creates_per_minute(&self) -> u32 {
+        4
+    }
+
+    /// How many create requests may be sent right now, where the source counts them.
+    fn creates_left(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl<F, Fut> TokenSource for F

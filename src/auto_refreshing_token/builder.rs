@@ -8,6 +8,7 @@ use super::cost::Cost;
 use super::engine::Engine;
 use super::policy::RefreshPolicy;
 use super::settings::Settings;
+use super::sizing;
 use super::source::AnySource;
 use crate::api_key::ApiKey;
 use crate::create_tokens::CreateTokens;
@@ -17,6 +18,9 @@ use crate::http_request::RequestHead;
 use crate::origins::Origins;
 use crate::token_source::TokenSource;
 
+/// What one create request brings at most.
+const MOST_AT_ONCE: u32 = 25;
+
 /// Builds an [`AutoRefreshingToken`]; see [`AutoRefreshingToken::builder`].
 #[derive(Debug)]
 #[must_use]
@@ -25,6 +29,8 @@ pub struct AutoRefreshingTokenBuilder {
     lifetime: Duration,
     request_limit: u64,
     standby: u32,
+    expected_rate: Option<u32>,
+    sized_for: Option<u32>,
     settings: Settings,
 }
 
@@ -35,6 +41,8 @@ impl AutoRefreshingTokenBuilder {
             lifetime: Duration::from_secs(3_600),
             request_limit: 100_000,
             standby: 1,
+            expected_rate: None,
+            sized_for: None,
             settings: Settings {
                 create: CreateTokens::default(),
                 policy: RefreshPolicy::default(),
@@ -73,6 +81,24 @@ impl AutoRefreshingTokenBuilder {
     /// of them costs no network.
     pub fn standby(self, standby: u32) -> Self {
         Self { standby, ..self }
+    }
+
+    /// Has [`build`](Self::build) refuse what cannot hold at this many requests per second: tokens that would be spent
+    /// faster than new ones may be created.
+    pub fn expect_rate(self, requests_per_second: u32) -> Self {
+        Self {
+            expected_rate: Some(requests_per_second),
+            ..self
+        }
+    }
+
+    /// Picks request limit and standby for this many requests per second, in place of those that were set, so that tokens
+    /// live out their lifetime.
+    pub fn size_for(self, requests_per_second: u32) -> Self {
+        Self {
+            sized_for: Some(requests_per_second),
+            ..self
+        }
     }
 
     /// When a token is replaced.
@@ -166,18 +192,36 @@ impl AutoRefreshingTokenBuilder {
     /// Builds the handle. Nothing is sent or spawned before the first request.
     ///
     /// # Errors
-    /// [`Error::is_invalid_configuration`] for a setting that is out of its bounds.
+    /// [`Error::is_invalid_configuration`] for a setting that is out of its bounds, or for tokens that cannot carry the
+    /// [expected rate](Self::expect_rate).
     pub fn build(self) -> Result<AutoRefreshingToken, Error> {
-        if self.standby > 24 {
+        if self.standby >= MOST_AT_ONCE {
             return Err(Error::new(
                 Kind::InvalidConfiguration,
                 "0 to 24 tokens can stand by: one create request brings 25 at most",
             ));
         }
+        let (request_limit, count) = match self.sized_for {
+            Some(rate) => sizing::fit(self.lifetime, rate),
+            None => (self.request_limit, 1 + self.standby),
+        };
         let create = CreateTokens::default()
             .lifetime(self.lifetime)?
-            .request_limit(self.request_limit)?
-            .count(1 + self.standby)?;
+            .request_limit(request_limit)?
+            .count(count)?;
+        if let Some(rate) = self.expected_rate.max(self.sized_for) {
+            let soonest_soft_age = self
+                .settings
+                .policy
+                .windows(self.lifetime, request_limit, 0.0)
+                .soft_age();
+            sizing::check(
+                &create,
+                rate,
+                soonest_soft_age,
+                self.source.creates_per_minute(),
+            )?;
+        }
         let settings = Settings {
             create,
             ..self.settings

@@ -19,6 +19,7 @@ mod retired;
 mod service;
 mod settings;
 mod shutdown;
+mod sizing;
 mod source;
 mod status;
 mod wait;

@@ -13,6 +13,8 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 pub(super) trait AnySource: Send + Sync {
     fn create(&self, request: CreateTokens) -> Boxed<'_, Vec<ApiToken>>;
     fn revoke(&self, token: ApiToken) -> Boxed<'_, ()>;
+    fn creates_per_minute(&self) -> u32;
+    fn creates_left(&self) -> Option<u32>;
 }
 
 impl<T: TokenSource> AnySource for T {
@@ -22,6 +24,14 @@ impl<T: TokenSource> AnySource for T {
 
     fn revoke(&self, token: ApiToken) -> Boxed<'_, ()> {
         Box::pin(TokenSource::revoke(self, token))
+    }
+
+    fn creates_per_minute(&self) -> u32 {
+        TokenSource::creates_per_minute(self)
+    }
+
+    fn creates_left(&self) -> Option<u32> {
+        TokenSource::creates_left(self)
     }
 }
 

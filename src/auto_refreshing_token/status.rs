@@ -17,6 +17,7 @@ pub struct Status {
     refreshing: bool,
     waiting: usize,
     withheld: u64,
+    creates_left: Option<u32>,
     last_error: Option<Error>,
     next_attempt_in: Option<Duration>,
 }
@@ -64,6 +65,12 @@ impl Status {
         self.withheld
     }
 
+    /// How many create requests may be sent right now; `None` for a source that does not count them.
+    #[must_use]
+    pub fn creates_left(&self) -> Option<u32> {
+        self.creates_left
+    }
+
     /// Why the last attempt to get tokens failed; `None` if it did not.
     #[must_use]
     pub fn last_error(&self) -> Option<&Error> {
@@ -80,6 +87,7 @@ impl Status {
 impl Engine {
     pub(super) fn status(&self) -> Status {
         let now = clock::now();
+        let creates_left = self.source.creates_left();
         let state = self.lock();
         let live = self.current.load();
         Status {
@@ -90,6 +98,7 @@ impl Engine {
             refreshing: state.attempt_under_way,
             waiting: self.waiting.load(Ordering::Relaxed),
             withheld: self.withheld.load(Ordering::Relaxed),
+            creates_left,
             last_error: state.gate.last_error().cloned(),
             next_attempt_in: state
                 .gate

@@ -6,18 +6,21 @@ mod exchange;
 mod failure;
 mod governor;
 mod jwt_claims;
+mod key_rotation;
 mod lifetime;
 mod redact;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
 mod retry_after;
 mod token_info;
+mod token_source;
 mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -26,7 +29,7 @@ use tower_service::Service;
 
 use self::base_url::BaseUrl;
 use self::created_tokens::created_tokens;
-use self::exchange::{Answer, Broken, exchange};
+use self::exchange::{Answer, exchange};
 use self::governor::{Governor, MAX_PER_WINDOW};
 use self::redact::Redactor;
 use self::wire::Call;
@@ -35,7 +38,6 @@ use crate::api_token::ApiToken;
 use crate::clock;
 use crate::create_tokens::CreateTokens;
 use crate::error::{BoxError, Error, Kind};
-use crate::token_source::TokenSource;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_transport::ReqwestTransport;
@@ -44,7 +46,7 @@ pub use self::token_info::TokenInfo;
 /// A client of Mobula's token API, over any HTTP client that is a tower service.
 ///
 /// It creates, lists, inspects and revokes short-lived tokens (docs.mobula.io, Auth tokens) with the API key that it
-/// owns. As a [`TokenSource`] it is what [`AutoRefreshingToken`](crate::AutoRefreshingToken) asks for new tokens.
+/// owns. As a [`TokenSource`](crate::TokenSource) it is what [`AutoRefreshingToken`](crate::AutoRefreshingToken) asks for new tokens.
 /// Clones share the key and the count of create requests; make one per key.
 ///
 /// ```
@@ -96,7 +98,7 @@ pub use self::token_info::TokenInfo;
 #[derive(Clone)]
 pub struct TokenClient<C> {
     http_client: C,
-    key: ApiKey,
+    key: Arc<ArcSwap<ApiKey>>,
     base_url: BaseUrl,
     create_requests_per_minute: u32,
     deadline: Duration,
@@ -108,7 +110,7 @@ impl<C> TokenClient<C> {
     pub fn new(http_client: C, key: ApiKey) -> Self {
         Self {
             http_client,
-            key,
+            key: Arc::new(ArcSwap::from_pointee(key)),
             base_url: BaseUrl::default(),
             create_requests_per_minute: 4,
             deadline: Duration::from_secs(20),
@@ -194,20 +196,18 @@ where
         let permit = self.governor.begin(self.create_requests_per_minute)?;
         let asked_at = clock::now().wall();
         let call = Call::Create(request);
-        let answer = self.call(call).await.inspect_err(|error| {
+        let answered = self.call(call).await.inspect_err(|error| {
             if let (true, Some(time)) = (error.is_rate_limited(), error.retry_after()) {
                 permit.pause(time);
             }
         })?;
-        let entries = wire::entries(self.json(&answer, call)?).unwrap_or_default();
-        let tokens = created_tokens(
-            entries,
-            request,
-            retry_after::date(&answer.headers),
-            asked_at,
-        );
+        let entries = wire::entries(answered.json(call)?).unwrap_or_default();
+        let Answer {
+            status, headers, ..
+        } = answered.answer;
+        let tokens = created_tokens(entries, request, retry_after::date(&headers), asked_at);
         if tokens.is_empty() {
-            return Err(failure::unusable(answer.status, "it holds no usable token"));
+            return Err(failure::unusable(status, "it holds no usable token"));
         }
         Ok(tokens)
     }
@@ -223,9 +223,9 @@ where
     /// To drop the future aborts the request; it changes nothing.
     pub async fn list(&self) -> Result<Vec<TokenInfo>, Error> {
         let call = Call::List;
-        let answer = self.call(call).await?;
-        wire::infos(self.json(&answer, call)?)
-            .ok_or_else(|| failure::unusable(answer.status, "it holds no list of tokens"))
+        let answered = self.call(call).await?;
+        wire::infos(answered.json(call)?)
+            .ok_or_else(|| failure::unusable(answered.answer.status, "it holds no list of tokens"))
     }
 
     /// Asks what Mobula knows of one token. Prefer [`list`](Self::list).
@@ -240,10 +240,12 @@ where
     /// To drop the future aborts the request; it changes nothing.
     pub async fn inspect(&self, token: &ApiToken) -> Result<TokenInfo, Error> {
         let call = Call::Inspect(token);
-        let answer = self.call(call).await?;
-        wire::infos(self.json(&answer, call)?)
+        let answered = self.call(call).await?;
+        wire::infos(answered.json(call)?)
             .and_then(|infos| infos.into_iter().next())
-            .ok_or_else(|| failure::unusable(answer.status, "it holds no token with an id"))
+            .ok_or_else(|| {
+                failure::unusable(answered.answer.status, "it holds no token with an id")
+            })
     }
 
     /// Makes a token useless before its time, by its [id](ApiToken::id).
@@ -261,8 +263,10 @@ where
     }
 
     /// The one way out: sends a call's request and comes back with a 2xx answer or an error.
-    async fn call(&self, call: Call<'_>) -> Result<Answer, Error> {
-        let request = call.request(&self.base_url, &self.key)?;
+    async fn call(&self, call: Call<'_>) -> Result<Answered, Error> {
+        let key = self.key.load_full();
+        let redactor = call.redactor(&key);
+        let request = call.request(&self.base_url, &key)?;
         let reads_success = !matches!(call, Call::Revoke(_));
         let answer = exchange(
             self.http_client.clone(),
@@ -270,61 +274,43 @@ where
             self.deadline,
             reads_success,
         )
-        .await
-        .map_err(|broken| self.broken(&broken, call))?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(failure::refused(&answer, call, &self.redactor(call)))
+        .await;
+        let deadline = self.deadline;
+        match answer {
+            Ok(answer) if answer.status.is_success() => Ok(Answered {
+                answer,
+                redactor,
+                deadline,
+            }),
+            Ok(answer) => Err(failure::refused(&answer, call, &redactor)),
+            Err(broken) => Err(failure::broken(&broken, call, &redactor, deadline)),
         }
     }
 }
 
-impl<C> TokenClient<C> {
-    /// The body of a 2xx answer, if it is JSON by its `Content-Type`, or has none: a proxy's page comes with 200 too.
-    fn json<'a>(&self, answer: &'a Answer, call: Call<'_>) -> Result<&'a [u8], Error> {
+/// A 2xx answer, and the secrets that its request held.
+struct Answered {
+    answer: Answer,
+    redactor: Redactor,
+    deadline: Duration,
+}
+
+impl Answered {
+    /// The body, if it is JSON by its `Content-Type`, or has none: a proxy's page comes with 200 too.
+    fn json(&self, call: Call<'_>) -> Result<&[u8], Error> {
+        let Self {
+            answer,
+            redactor,
+            deadline,
+        } = self;
         let body = answer
             .body
             .as_ref()
-            .map_err(|broken| self.broken(broken, call))?;
+            .map_err(|broken| failure::broken(broken, call, redactor, *deadline))?;
         if answer.is_json() {
             Ok(body)
         } else {
             Err(failure::unusable(answer.status, "it is not JSON"))
-        }
-    }
-
-    fn broken(&self, broken: &Broken, call: Call<'_>) -> Error {
-        failure::broken(broken, call, &self.redactor(call), self.deadline)
-    }
-
-    /// The secrets that a call's request holds, and so whatever answers it.
-    fn redactor(&self, call: Call<'_>) -> Redactor {
-        let token = match call {
-            Call::Inspect(token) => Some(token.expose_secret()),
-            Call::Create(_) | Call::List | Call::Revoke(_) => None,
-        };
-        Redactor::new([self.key.expose_secret()].into_iter().chain(token))
-    }
-}
-
-impl<C, B> TokenSource for TokenClient<C>
-where
-    C: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    C::Future: Send,
-    C::Error: Into<BoxError>,
-    B: Body + Send,
-    B::Error: Into<BoxError>,
-{
-    async fn create(&self, request: CreateTokens) -> Result<Vec<ApiToken>, Error> {
-        Self::create(self, request).await
-    }
-
-    /// Without an id there is nothing to revoke by: the token expires.
-    async fn revoke(&self, token: ApiToken) -> Result<(), Error> {
-        match token.id() {
-            Some(id) => Self::revoke(self, id).await,
-            None => Ok(()),
         }
     }
 }
@@ -332,7 +318,7 @@ where
 impl<C> fmt::Debug for TokenClient<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenClient")
-            .field("key", &self.key)
+            .field("key", &self.key.load())
             .field("base_url", &self.base_url)
             .field(
                 "create_requests_per_minute",

@@ -384,3 +384,98 @@ async fn an_error_of_the_inner_service_comes_through_untouched() {
     let error = call(&mut stack).await.unwrap_err();
     assert!(error.downcast_ref::<ConnectionLost>().is_some(), "{error}");
 }
+
+/// R19: a key that does not work is noticed before the old one is let go.
+#[tokio::test(start_paused = true)]
+async fn r19_a_key_is_rotated_only_once_the_new_one_has_proved_itself() {
+    let emulator = Emulator::new();
+    let tokens = TokenClient::new(emulator.clone(), key(&emulator));
+    let auth = AutoRefreshingToken::builder(tokens.clone())
+        .jitter_seed(1)
+        .build()
+        .unwrap();
+    let layers = ServiceBuilder::new()
+        .layer(RetryLayer::new(ReplayRejected::default()))
+        .layer(auth.clone());
+    let mut stack = layers.service(emulator.clone());
+    call_ok(&mut stack).await;
+
+    let typo = ApiKey::new("not-a-key-at-all").unwrap();
+    assert!(tokens.rotate_key(typo).await.unwrap_err().is_rejected());
+    let without_plan = ApiKey::new(emulator.add_api_key(Plan::Free)).unwrap();
+    assert!(
+        tokens
+            .rotate_key(without_plan)
+            .await
+            .unwrap_err()
+            .is_plan_required()
+    );
+    assert_eq!(
+        tokens.list().await.unwrap().len(),
+        2,
+        "the old key is in use"
+    );
+    call_ok(&mut stack).await;
+
+    sleep(61 * SECOND).await;
+    let new_key = emulator.add_api_key(Plan::Growth);
+    tokens
+        .clone()
+        .rotate_key(ApiKey::new(new_key).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        tokens.list().await.unwrap().len(),
+        0,
+        "the new key is, and the proof is revoked"
+    );
+    auth.refresh().await.unwrap();
+    assert!(emulator.delete_api_key(&emulator.api_key()));
+    for _ in 0..100 {
+        call_ok(&mut stack).await;
+    }
+    assert_eq!(tokens.list().await.unwrap().len(), 2);
+    assert_eq!(emulator.violations(), []);
+}
+
+/// A size that cannot hold at the stated rate is refused before the first request, with the arithmetic.
+#[tokio::test(start_paused = true)]
+async fn a_size_that_cannot_hold_is_refused_and_one_that_can_is_picked() {
+    let emulator = Emulator::new();
+    let tokens = TokenClient::new(emulator.clone(), key(&emulator))
+        .create_requests_per_minute(2)
+        .unwrap();
+    let builder = || AutoRefreshingToken::builder(tokens.clone());
+    let error = builder()
+        .request_limit(5_000)
+        .standby(0)
+        .expect_rate(1_000)
+        .build()
+        .unwrap_err();
+    assert!(error.is_invalid_configuration());
+    assert!(
+        error
+            .to_string()
+            .contains("12.0 create requests a minute of the 2"),
+        "{error}"
+    );
+
+    let (auth, mut stack) = in_process(&emulator, |builder| {
+        builder.lifetime(60 * SECOND).size_for(100)
+    });
+    assert_eq!(auth.status().creates_left(), Some(4));
+    let start = Instant::now();
+    while start.elapsed() < 120 * SECOND {
+        call_ok(&mut stack).await;
+        sleep(SECOND / 100).await;
+    }
+    assert_eq!(
+        auth.status().creates_left(),
+        Some(2),
+        "two in the last minute, as the lifetime wants"
+    );
+    assert_eq!(
+        (emulator.counts().data.denied, emulator.violations()),
+        (0, vec![])
+    );
+}

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::base_url::BaseUrl;
+use super::redact::Redactor;
 use super::token_info::TokenInfo;
 use crate::api_key::ApiKey;
 use crate::api_token::ApiToken;
@@ -77,6 +78,15 @@ impl Call<'_> {
         Ok(request
             .body(Full::from(body))
             .expect("all parts of the request are valid already"))
+    }
+
+    /// The secrets that the request holds, and that whatever answers it may echo.
+    pub(super) fn redactor(&self, key: &ApiKey) -> Redactor {
+        let token = match self {
+            Self::Inspect(token) => Some(token.expose_secret()),
+            Self::Create(_) | Self::List | Self::Revoke(_) => None,
+        };
+        Redactor::new([key.expose_secret()].into_iter().chain(token))
     }
 
     fn path_and_query(&self) -> Result<PathAndQuery, Error> {
