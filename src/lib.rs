@@ -94,6 +94,7 @@
 //! - **`reqwest`**: the layers around `reqwest::Client` 0.13, and `TokenClient::reqwest`.
 //! - **`replay`**: `ReplayRejected`, a `tower::retry::Policy`.
 //! - **`tracing`**: events of the `tracing` crate, without secrets.
+//! - **`metrics`**: counters and gauges of the `metrics` crate.
 //! - **`emulator`**: the emulator. Not for production.
 //! - **`full`**: all of them.
 //!

@@ -3,11 +3,9 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -19,6 +17,7 @@ use super::policy::Freshness;
 use super::retired::Retired;
 use super::settings::Settings;
 use super::source::AnySource;
+use super::sync::{ArcSwapOption, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::clock::{self, Moment};
 use crate::error::{Error, Kind};
 

@@ -1,11 +1,11 @@
 //! A token in use, and what is left of it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::policy::{Freshness, Measured, RefreshPolicy, Windows};
+use super::sync::{AtomicI64, Ordering};
 use crate::api_token::ApiToken;
 use crate::clock::Moment;
 use crate::create_tokens::CreateTokens;

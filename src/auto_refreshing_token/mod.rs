@@ -9,6 +9,8 @@ mod future;
 mod gate;
 mod lease;
 mod live_token;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod policy;
 mod refresh;
 mod rejection;
@@ -22,6 +24,7 @@ mod shutdown;
 mod sizing;
 mod source;
 mod status;
+mod sync;
 mod wait;
 mod warm;
 

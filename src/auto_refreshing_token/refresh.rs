@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(not(all(test, loom)))]
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -27,7 +28,7 @@ struct Attempt {
     settled: bool,
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Created {
         tokens: Vec<ApiToken>,
         asked_for_at: Moment,
@@ -49,6 +50,10 @@ impl Engine {
             engine: Arc::clone(self),
             settled: false,
         };
+        // In a model there is no runtime: a thread of the model plays the attempt, and settles it.
+        #[cfg(all(test, loom))]
+        return mem::forget(attempt);
+        #[cfg(not(all(test, loom)))]
         match Handle::try_current() {
             Ok(runtime) => {
                 self.tell(Event::RefreshStarted);
@@ -58,7 +63,7 @@ impl Engine {
         }
     }
 
-    fn settle(self: &Arc<Self>, outcome: Outcome) {
+    pub(super) fn settle(self: &Arc<Self>, outcome: Outcome) {
         let now = clock::now();
         let mut state = self.lock();
         state.attempt_under_way = false;

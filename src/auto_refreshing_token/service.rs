@@ -3,13 +3,13 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use tower_service::Service;
 
 use super::engine::Engine;
 use super::future::ResponseFuture;
+use super::sync::Ordering;
 use crate::clock;
 use crate::credential_rules::{self, CredentialHeader, Verdict};
 use crate::error::{BoxError, Error, Kind};

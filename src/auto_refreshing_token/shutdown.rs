@@ -57,7 +57,7 @@ impl Engine {
     }
 
     /// Closes for good and hands over every token that may still work.
-    fn close(&self) -> Vec<ApiToken> {
+    pub(super) fn close(&self) -> Vec<ApiToken> {
         let now = clock::now();
         let mut state = self.lock();
         state.shut_down = true;

@@ -1,9 +1,9 @@
 //! What a handle is doing.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::sync::Ordering;
 use crate::clock;
 use crate::error::Error;
 

@@ -1,7 +1,6 @@
 //! The wait of a request that found no usable token.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -13,6 +12,7 @@ use super::engine::{Acquired, Engine, shut_down};
 use super::live_token::{LiveToken, Taken};
 use super::policy::Freshness;
 use super::refresh::no_runtime;
+use super::sync::Ordering;
 use crate::clock;
 use crate::error::{Error, Kind};
 
