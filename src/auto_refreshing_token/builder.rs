@@ -18,6 +18,9 @@ use crate::http_request::RequestHead;
 use crate::origins::Origins;
 use crate::token_source::TokenSource;
 
+/// No token lives longer, and further ends of time do not fit on a clock.
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// What one create request brings at most.
 const MOST_AT_ONCE: u32 = 25;
 
@@ -139,9 +142,9 @@ impl AutoRefreshingTokenBuilder {
         self.with(|settings| settings.fallback = Some(key))
     }
 
-    /// How long a request may wait for a token where there is none, 10 seconds by default.
+    /// How long a request may wait for a token where there is none, 10 seconds by default, a day at most.
     pub fn max_wait(self, max_wait: Duration) -> Self {
-        self.with(|settings| settings.max_wait = max_wait)
+        self.with(|settings| settings.max_wait = max_wait.min(DAY))
     }
 
     /// How many requests may wait for a token at the same time, 16,384 by default. One more fails at once.
@@ -156,9 +159,9 @@ impl AutoRefreshingTokenBuilder {
         self.with(|settings| settings.revoke_replaced_after = grace)
     }
 
-    /// How long a [shutdown](AutoRefreshingToken::shutdown) may take, 10 seconds by default.
+    /// How long a [shutdown](AutoRefreshingToken::shutdown) may take, 10 seconds by default, a day at most.
     pub fn shutdown_within(self, bound: Duration) -> Self {
-        self.with(|settings| settings.shutdown_within = bound)
+        self.with(|settings| settings.shutdown_within = bound.min(DAY))
     }
 
     /// Sends tokens to these origins alone, in place of the [default ones](Origins).

@@ -67,7 +67,7 @@ impl Engine {
         let now = clock::now();
         let mut state = self.lock();
         state.attempt_under_way = false;
-        state.attempts_ended += 1;
+        state.attempts_ended += u64::from(!matches!(outcome, Outcome::Abandoned));
         match outcome {
             Outcome::Created {
                 tokens,

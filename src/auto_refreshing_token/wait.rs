@@ -95,29 +95,16 @@ impl Engine {
         }
     }
 
-    /// Waits until the attempt that is under way, or begun for this, has ended.
+    /// Waits until the attempt that is under way, or begun for this, has ended. One whose runtime went away
+    /// has not: it is begun again on this one.
     pub(super) async fn refresh(self: Arc<Self>) -> Result<(), Error> {
         let mut changes = self.subscribe();
-        let ended_before = {
-            let now = clock::now();
-            let mut state = self.lock();
-            if state.shut_down {
-                return Err(shut_down());
-            }
-            if let Some(closed) = state.gate.closed(now.monotonic) {
-                return Err(no_attempt(&closed.error, closed.until - now.monotonic));
-            }
-            state.replacement_wanted = true;
-            let ended_before = state.attempts_ended;
-            if !state.attempt_under_way {
-                self.begin_attempt(state);
-            }
-            ended_before
-        };
+        let ended_before = self.lock().attempts_ended;
         loop {
             changes.borrow_and_update();
             {
-                let state = self.lock();
+                let now = clock::now();
+                let mut state = self.lock();
                 if state.shut_down {
                     return Err(shut_down());
                 }
@@ -127,7 +114,15 @@ impl Engine {
                         .last_error()
                         .map_or(Ok(()), |error| Err(error.clone()));
                 }
+                state.replacement_wanted = true;
+                if !state.attempt_under_way {
+                    if let Some(closed) = state.gate.closed(now.monotonic) {
+                        return Err(no_attempt(&closed.error, closed.until - now.monotonic));
+                    }
+                    self.begin_attempt(state);
+                }
             }
+            // The engine, and so the sender, lives as long as we do.
             let _ = changes.changed().await;
         }
     }

@@ -38,6 +38,45 @@ fn r16_a_runtime_that_goes_away_takes_no_attempt_with_it() {
     assert_eq!(source.creates(), 2);
 }
 
+/// R16: so does whoever waits for a refresh.
+#[test]
+fn r16_a_refresh_goes_on_on_the_runtime_of_who_waits_for_it() {
+    let source = Source::default().then(Answer::Hang);
+    let auth = AutoRefreshingToken::new(source.clone());
+    let first = runtime();
+    first.block_on(async {
+        let waiting = tokio::spawn({
+            let auth = auth.clone();
+            async move { auth.refresh().await }
+        });
+        tokio::task::yield_now().await;
+        drop(waiting);
+    });
+    let mut joining = tokio_test::task::spawn(auth.refresh());
+    assert!(joining.poll().is_pending());
+    drop(first);
+    assert!(joining.is_woken());
+    runtime().block_on(joining).unwrap();
+    assert_eq!((source.creates(), auth.status().generation()), (2, 1));
+}
+
+/// Ends of time that fit on no clock are cut, not a panic.
+#[test]
+fn durations_without_end_are_harmless() {
+    let source = Source::default();
+    let auth = AutoRefreshingToken::builder(source)
+        .max_wait(std::time::Duration::MAX)
+        .shutdown_within(std::time::Duration::MAX)
+        .revoke_replaced_after(std::time::Duration::MAX)
+        .build()
+        .unwrap();
+    runtime().block_on(async {
+        send(&auth, &Server::default()).await.unwrap();
+        auth.refresh().await.unwrap();
+        assert_eq!(auth.shutdown().await.revoked, 4);
+    });
+}
+
 #[test]
 fn r16_the_multi_thread_runtime_serves_as_well() {
     let source = Source::default();
