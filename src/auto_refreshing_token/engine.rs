@@ -39,6 +39,8 @@ pub(super) struct Engine {
     changes: watch::Sender<u64>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) waiting: AtomicUsize,
+    /// The newest generation that the server has accepted.
+    accepted: AtomicU64,
     /// Requests that went out without a token, or not at all, because of their origin.
     pub(super) withheld: AtomicU64,
 }
@@ -57,6 +59,8 @@ pub(super) struct State {
     pub(super) creation_takes: Duration,
     pub(super) gate: Gate,
     pub(super) breaker: Breaker,
+    /// Tokens that were rejected one after the other, none of them ever accepted.
+    pub(super) rejected_unused: u32,
     pub(super) retired: Retired,
     pub(super) fell_back: bool,
     pub(super) shut_down: bool,
@@ -103,6 +107,7 @@ impl Engine {
                 creation_takes: Duration::ZERO,
                 gate: Gate::default(),
                 breaker: Breaker::default(),
+                rejected_unused: 0,
                 retired: Retired::default(),
                 fell_back: false,
                 shut_down: false,
@@ -112,6 +117,7 @@ impl Engine {
             changes: watch::Sender::new(0),
             events: event::channel(),
             waiting: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
             withheld: AtomicU64::new(0),
         }
     }
@@ -126,6 +132,17 @@ impl Engine {
             Freshness::Stale => return None,
         }
         Some(live.taken())
+    }
+
+    /// The server accepted the token of this generation. All but the first to say so pay for a load.
+    pub(super) fn accepted(&self, generation: u64) {
+        if self.accepted.load(Ordering::Relaxed) < generation {
+            self.accepted.fetch_max(generation, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn was_accepted(&self, generation: u64) -> bool {
+        self.accepted.load(Ordering::Relaxed) >= generation
     }
 
     /// The slow path, for a request that found no usable token. Starts an attempt if nothing else helps.

@@ -172,6 +172,7 @@ pub(super) struct Replayable;
 
 fn note_status<R: HttpResponse>(engine: &Arc<Engine>, generation: u64, response: &mut R) {
     let another_would_be_sent = match response.status() {
+        status if status.is_success() => return engine.accepted(generation),
         StatusCode::UNAUTHORIZED => engine.rejected(generation),
         StatusCode::TOO_MANY_REQUESTS => engine.is_spent(generation),
         _ => return,

@@ -1,5 +1,6 @@
 //! What an answer says about the token that was sent.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::engine::{Engine, State};
@@ -27,15 +28,23 @@ impl Engine {
             return true;
         }
         state.tell(Event::Rejected { generation });
-        if self.promote_standby(&mut state, now).is_some() {
+        state.rejected_unused = if self.was_accepted(generation) {
+            0
+        } else {
+            state.rejected_unused + 1
+        };
+        // H9: where one unused token after the other is rejected, those that stand by are as dead.
+        let standby_is_dead = state.rejected_unused > 1;
+        if !standby_is_dead && self.promote_standby(&mut state, now).is_some() {
             drop(state);
             self.announce_change();
             return true;
         }
         if !state.attempt_under_way {
             if !state.may_begin_attempt(now) || !state.breaker.admit(now.monotonic) {
-                // Without a better one, the token stays: perhaps it is not the token that is wrong.
-                return false;
+                // Without a better one, the token stays, or one that stands by is tried after all: perhaps it
+                // is not the token that is wrong.
+                return self.promote_standby(&mut state, now).is_some();
             }
             self.begin_attempt(state);
             state = self.lock();
@@ -56,7 +65,7 @@ impl Engine {
             .is_some_and(|live| live.generation() == generation && live.requests_left() == 0)
     }
 
-    /// Drops the token, unless the attempt was so quick that there is another by now.
+    /// Drops the token and those that stand by, unless the attempt was so quick that there are others by now.
     fn drop_generation(self: &Arc<Self>, state: &mut State, generation: u64) {
         if let Some(live) = self
             .current
@@ -65,6 +74,9 @@ impl Engine {
         {
             self.current.store(None);
             self.retire(state, live.token().clone());
+            for dead in mem::take(&mut state.standby) {
+                self.retire(state, dead.into_token());
+            }
         }
     }
 }

@@ -60,7 +60,6 @@ impl Engine {
     /// A transient failure does not end the wait while the next attempt is due before it is over; a
     /// refusal ends it at once, for everybody (R2, R13).
     async fn wait(self: Arc<Self>, cost: i64) -> Result<Arc<LiveToken>, Error> {
-        let _waiter = Waiter::enter(&self)?;
         if Handle::try_current().is_err() {
             return match self.acquire(clock::now(), cost) {
                 Acquired::Taken(live) => Ok(live),
@@ -70,6 +69,7 @@ impl Engine {
         let deadline = clock::now().monotonic + self.settings.max_wait;
         // With the API key to fall back to, no request waits for the source to come back.
         let patient = self.settings.fallback.is_none();
+        let mut place = None;
         let mut changes = self.subscribe();
         loop {
             changes.borrow_and_update();
@@ -87,6 +87,10 @@ impl Engine {
                     return Err(no_token(&closed.error, closed.until - now.monotonic));
                 }
             };
+            // Only who has to wait takes a place: a full waiting room hides no token that stands by.
+            if place.is_none() {
+                place = Some(Waiter::enter(&self)?);
+            }
             // Whatever ends this, the next look tells; the engine, and so the sender, lives as long as we do.
             let _ = timeout_at(look_again_at, changes.changed()).await;
             if clock::now().monotonic >= deadline {
