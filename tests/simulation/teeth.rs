@@ -1,0 +1,1 @@
+//! Each promise can be seen broken.
