@@ -76,10 +76,10 @@ impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Random::named(seed, &[1]);
         let fleet = match random.between(0, 99) {
-            0..55 => random.between(1, 5),
-            55..85 => random.between(6, 20),
-            85..97 => random.between(21, 80),
-            _ => random.between(81, 200),
+            0..60 => random.between(1, 4),
+            60..90 => random.between(5, 15),
+            90..98 => random.between(16, 60),
+            _ => random.between(61, 200),
         };
         let seconds = random.magnitude(300, 3 * DAY);
         let calm_at = Duration::from_secs(seconds);
@@ -142,7 +142,12 @@ impl Settings {
         } else {
             DAY
         };
-        let milliseconds = random.magnitude(60, longest) * 1_000
+        let shortest = if random.chance(0.3) {
+            60
+        } else {
+            (seconds / 200).max(60)
+        };
+        let milliseconds = random.magnitude(shortest.min(longest), longest) * 1_000
             + if random.chance(0.2) {
                 random.between(0, 999)
             } else {
@@ -230,21 +235,17 @@ fn events(random: &mut Random, seconds: u64) -> Vec<(At, ClientEvent)> {
     let mut events = Vec::new();
     for _ in 0..random.between(0, 5) {
         let at = moment(random, seconds);
+        let calm_at = Duration::from_secs(seconds);
+        let mended = |random: &mut Random| calm_at.min(at + random.milliseconds(0, seconds * 50));
         match random.between(0, 9) {
             0..3 => events.push((at, ClientEvent::RevokeCurrent)),
             3 => {
                 events.push((at, ClientEvent::DeleteKey));
-                events.push((
-                    at + random.milliseconds(0, seconds * 50),
-                    ClientEvent::NewKey,
-                ));
+                events.push((mended(random), ClientEvent::NewKey));
             }
             4 => {
                 events.push((at, ClientEvent::Downgrade));
-                events.push((
-                    at + random.milliseconds(0, seconds * 50),
-                    ClientEvent::Upgrade,
-                ));
+                events.push((mended(random), ClientEvent::Upgrade));
             }
             5..7 => events.push((
                 at,
@@ -293,9 +294,8 @@ fn window(random: &mut Random, seconds: u64) -> Window {
     }
 }
 
-/// Not in the last tenth, so that there is a time to come back in.
 fn moment(random: &mut Random, seconds: u64) -> At {
-    random.milliseconds(0, seconds * 900)
+    random.milliseconds(0, seconds * 1_000 - 1)
 }
 
 fn skew(random: &mut Random) -> Skew {

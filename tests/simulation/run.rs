@@ -203,7 +203,8 @@ async fn finish(driver: &mut Driver) {
     if status.waiting() > 0 || status.standby() > 0 || status.requests_left().is_some() {
         world.check(Err(format!("not at rest after the shutdown: {status:?}")));
     }
-    if driver.settings.grace.is_some() {
+    // The service's books are a copy of all tokens: in a fleet, every tenth client asks for them.
+    if driver.settings.grace.is_some() && driver.client.number % 10 == 0 {
         world.check(promises::a_shutdown_leaves_no_live_token(live(
             driver, began_at,
         )));

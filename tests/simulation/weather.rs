@@ -77,14 +77,6 @@ pub(crate) enum Mishap {
 }
 
 impl Weather {
-    pub(crate) fn clear() -> Self {
-        Self {
-            usual_delay: Duration::ZERO,
-            windows: Vec::new(),
-            calm_at: At::ZERO,
-        }
-    }
-
     /// What becomes of a request that is sent now.
     pub(crate) fn fate(&self, now: At, endpoint: Endpoint, random: &mut Random) -> Fate {
         let mut fate = Fate {
@@ -102,10 +94,6 @@ impl Weather {
             window.trouble.strike(&mut fate, endpoint, random);
         }
         fate
-    }
-
-    pub(crate) fn is_calm(&self) -> bool {
-        self.usual_delay.is_zero() && self.windows.is_empty()
     }
 }
 
