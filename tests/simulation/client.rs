@@ -60,13 +60,13 @@ impl Driver {
         Self {
             random: Random::named(world.seed, &[3, number]),
             client,
-            settings,
             key,
             tokens,
             handle,
             session,
             stack,
-            herd: Herd::new(),
+            herd: Herd::new(settings.newcomers_first),
+            settings,
             requests: 0,
         }
     }

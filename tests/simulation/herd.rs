@@ -16,6 +16,8 @@ type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Herd {
     requests: Vec<Request>,
     bell: Arc<Bell>,
+    /// Who goes first where something new is due at the moment at which requests may go on. Both happen.
+    newcomers_first: bool,
 }
 
 /// Tells which wake-ups are for the requests and not for the client itself.
@@ -26,10 +28,11 @@ struct Bell {
 }
 
 impl Herd {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(newcomers_first: bool) -> Self {
         Self {
             requests: Vec::new(),
             bell: Arc::default(),
+            newcomers_first,
         }
     }
 
@@ -64,8 +67,14 @@ impl Herd {
     pub(crate) async fn during<F: Future>(&mut self, other: F) -> F::Output {
         let mut other = Box::pin(other);
         poll_fn(|cx| {
-            self.go_on(cx);
-            other.as_mut().poll(cx)
+            if !self.newcomers_first {
+                self.go_on(cx);
+            }
+            let polled = other.as_mut().poll(cx);
+            if self.newcomers_first && polled.is_pending() {
+                self.go_on(cx);
+            }
+            polled
         })
         .await
     }

@@ -143,6 +143,11 @@ impl Net {
         let mut random = Random::named(self.world().seed, &[self.client.number, name[0], name[1]]);
         let fate = self.client.weather.fate(at, endpoint, &mut random);
         self.note_fate(&fate, name);
+        if endpoint == Endpoint::Revoke && !matches!(fate.mishap, Mishap::None) {
+            // Whatever the client is told, 200 and nonsense too, nobody can say that the token is gone.
+            let id = request.uri().path().rsplit('/').next();
+            self.client.revocation_failed(id.unwrap_or_default());
+        }
         Sent {
             endpoint,
             at,

@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) creates_per_minute: u32,
     pub(crate) policy: RefreshPolicy,
     pub(crate) jitter_seed: u64,
+    pub(crate) newcomers_first: bool,
 }
 
 /// A stretch of traffic.
@@ -197,6 +198,7 @@ impl Settings {
             },
             policy,
             jitter_seed: random.word(),
+            newcomers_first: random.chance(0.5),
         }
     }
 }

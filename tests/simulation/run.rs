@@ -1,11 +1,12 @@
 //! Runs a seed from its first request to the last clean-up.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
+use mobula_auth::emulator::TokenRecord;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
@@ -204,30 +205,42 @@ async fn finish(driver: &mut Driver) {
         world.check(Err(format!("not at rest after the shutdown: {status:?}")));
     }
     // The service's books are a copy of all tokens: in a fleet, every tenth client asks for them.
-    if driver.settings.grace.is_some() && driver.client.number % 10 == 0 {
-        world.check(promises::a_shutdown_leaves_no_live_token(live(
-            driver, began_at,
-        )));
+    if driver.client.number % 10 == 0 {
+        audit(driver, began_at);
     }
 }
 
-/// How many tokens of the last handle work by the service's own books, besides those whose revocation failed in bad
-/// weather, and those that are in their last moments.
-fn live(driver: &Driver, shut_down_at: At) -> usize {
+/// Compares the ledger of the last handle with the service's own books.
+fn audit(driver: &Driver, shut_down_at: At) {
     let world = driver.world();
     let now = world.emulator.now();
-    let records = world.emulator.tokens();
-    let alive: HashSet<&str> = records
-        .iter()
-        .filter(|record| !record.revoked && record.expires_at > now)
-        .map(|record| &*record.id)
+    let records: HashMap<Arc<str>, TokenRecord> = world
+        .emulator
+        .tokens()
+        .into_iter()
+        .map(|record| (Arc::clone(&record.id), record))
         .collect();
     let ledger = driver.session.ledger();
-    let candidates = ledger.grants.iter().filter(|grant| {
-        !grant.return_failed
-            && shut_down_at.saturating_sub(grant.asked_at) + SECOND < grant.hard_age()
-    });
-    candidates
-        .filter(|grant| alive.contains(grant.id.as_str()))
-        .count()
+    let mut live = 0;
+    for grant in &ledger.grants {
+        // The oldest dead ones are forgotten.
+        let Some(record) = records.get(grant.id.as_str()) else {
+            continue;
+        };
+        if record.revoked && !grant.revoked && !grant.returned {
+            world.check(Err(format!("the oracle missed a revocation: {grant:?}")));
+        }
+        if record.requests > grant.sends || record.request_limit != grant.limit {
+            world.check(Err(format!(
+                "the oracle missed requests: {grant:?}, {record:?}"
+            )));
+        }
+        // Those whose revocation failed in bad weather, or that were in their last moments, are left to expire.
+        let given_up = grant.return_failed
+            || shut_down_at.saturating_sub(grant.asked_at) + SECOND >= grant.hard_age();
+        live += usize::from(!given_up && !record.revoked && record.expires_at > now);
+    }
+    if driver.settings.grace.is_some() {
+        world.check(promises::a_shutdown_leaves_no_live_token(live));
+    }
 }

@@ -112,6 +112,14 @@ impl Client {
         }
     }
 
+    pub(crate) fn revocation_failed(&self, id: &str) {
+        for session in &*self.sessions.lock().unwrap() {
+            if let Some(grant) = session.ledger().find_id(id) {
+                grant.return_failed = true;
+            }
+        }
+    }
+
     pub(crate) fn ask_back_at(&self) -> At {
         *self.retry_after.lock().unwrap()
     }
