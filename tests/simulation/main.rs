@@ -29,6 +29,7 @@ mod plan;
 mod promises;
 mod random;
 mod run;
+mod scenarios;
 mod source;
 mod tally;
 mod teeth;
@@ -54,19 +55,28 @@ fn number(variable: &str) -> Option<u64> {
         .map(|value| value.parse().expect("a number"))
 }
 
-/// Runs a seed; what went wrong is said with how to see it again.
 fn run(seed: u64) -> Result<Book, String> {
-    let again = format!("MOBULA_SIM_SEED={seed} cargo test --test simulation");
-    let book = panic::catch_unwind(|| run::run(seed))
-        .map_err(|_| format!("seed {seed} panicked; again: {again}"))?;
+    match panic::catch_unwind(|| run::run(seed)) {
+        Ok(book) => verdict(seed, book),
+        Err(_) => Err(format!("seed {seed} panicked; {}", again(seed))),
+    }
+}
+
+/// What went wrong, and how to see it again.
+fn verdict(seed: u64, book: Book) -> Result<Book, String> {
     if book.breaches.is_empty() {
         return Ok(book);
     }
     let breaches = book.breaches.join("\n    ");
     Err(format!(
-        "seed {seed}, {} breaches; again: {again}\n    {breaches}",
-        book.tally.breaches
+        "seed {seed}, {} breaches; {}\n    {breaches}",
+        book.tally.breaches,
+        again(seed)
     ))
+}
+
+fn again(seed: u64) -> String {
+    format!("again: MOBULA_SIM_SEED={seed} cargo test --test simulation")
 }
 
 /// Runs seeds on both cores or however many there are; each world is on one thread from its start to its end.
