@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) breaker: Breaker,
     /// Tokens that were rejected one after the other, none of them ever accepted.
     pub(super) rejected_unused: u32,
+    /// While an attempt is under way, those that stand by are kept for its failure.
+    pub(super) standby_suspect: bool,
     pub(super) retired: Retired,
     pub(super) fell_back: bool,
     pub(super) shut_down: bool,
@@ -108,6 +110,7 @@ impl Engine {
                 gate: Gate::default(),
                 breaker: Breaker::default(),
                 rejected_unused: 0,
+                standby_suspect: false,
                 retired: Retired::default(),
                 fell_back: false,
                 shut_down: false,
@@ -157,6 +160,9 @@ impl Engine {
             .filter(|live| live.take(now, cost) != Freshness::Stale)
         {
             return Acquired::Taken(live);
+        }
+        if state.standby_suspect {
+            return Acquired::Attempt;
         }
         if let Some(live) = self.promote_standby(&mut state, now) {
             live.take(now, cost);

@@ -77,6 +77,7 @@ impl Engine {
             Outcome::Abandoned => {}
         }
         state.replacement_wanted = false;
+        state.standby_suspect = false;
         self.note_next_attempt(&state);
         drop(state);
         self.announce_change();

@@ -1,6 +1,5 @@
 //! What an answer says about the token that was sent.
 
-use std::mem;
 use std::sync::Arc;
 
 use super::engine::{Engine, State};
@@ -33,19 +32,20 @@ impl Engine {
         } else {
             state.rejected_unused + 1
         };
-        // H9: where one unused token after the other is rejected, those that stand by are as dead.
-        let standby_is_dead = state.rejected_unused > 1;
-        if !standby_is_dead && self.promote_standby(&mut state, now).is_some() {
+        // H9: where one unused token after the other is rejected, those that stand by may be as dead.
+        let standby_suspect = state.rejected_unused > 1;
+        if !standby_suspect && self.promote_standby(&mut state, now).is_some() {
             drop(state);
             self.announce_change();
             return true;
         }
         if !state.attempt_under_way {
             if !state.may_begin_attempt(now) || !state.breaker.admit(now.monotonic) {
-                // Without a better one, the token stays, or one that stands by is tried after all: perhaps it
-                // is not the token that is wrong.
+                // One that stands by is tried after all; without one, the token stays: perhaps it is not
+                // the token that is wrong.
                 return self.promote_standby(&mut state, now).is_some();
             }
+            state.standby_suspect = standby_suspect;
             self.begin_attempt(state);
             state = self.lock();
         }
@@ -65,7 +65,7 @@ impl Engine {
             .is_some_and(|live| live.generation() == generation && live.requests_left() == 0)
     }
 
-    /// Drops the token and those that stand by, unless the attempt was so quick that there are others by now.
+    /// Drops the token, unless the attempt was so quick that there is another by now.
     fn drop_generation(self: &Arc<Self>, state: &mut State, generation: u64) {
         if let Some(live) = self
             .current
@@ -74,9 +74,6 @@ impl Engine {
         {
             self.current.store(None);
             self.retire(state, live.token().clone());
-            for dead in mem::take(&mut state.standby) {
-                self.retire(state, dead.into_token());
-            }
         }
     }
 }

@@ -131,8 +131,10 @@ impl Engine {
         }
     }
 
-    /// A token that came at the very moment of the deadline is still a token.
+    /// A token that came at the very moment of the deadline is still a token, and so is one that is only
+    /// suspected to be dead.
     fn last_look(self: &Arc<Self>, cost: i64) -> Result<Arc<LiveToken>, Error> {
+        self.lock().standby_suspect = false;
         let now = clock::now();
         match self.acquire(now, cost) {
             Acquired::Taken(taken) => Ok(taken),

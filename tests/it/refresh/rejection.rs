@@ -235,3 +235,26 @@ async fn a_standby_that_was_accepted_is_no_sign_of_a_dead_batch() {
     assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-5");
     assert_eq!(source.creates(), 2, "the fourth had nobody to stand by");
 }
+
+/// H1: suspects are not given up for a create request that may fail: they are tried if it does.
+#[tokio::test(start_paused = true)]
+async fn h1_suspected_standby_tokens_are_kept_for_when_no_other_can_be_had() {
+    for outage in [Answer::Fail("down"), Answer::Hang] {
+        let source = Source::default().then(Answer::AsAsked).then(outage);
+        let auth = AutoRefreshingToken::builder(source.clone())
+            .standby(24)
+            .build()
+            .unwrap();
+        let server = Server::default();
+        send(&auth, &server).await.unwrap();
+        for number in 1..=3 {
+            server.reject(&format!("token-{number}"));
+            assert_eq!(
+                answer(&auth, &server).await.unwrap().status(),
+                StatusCode::UNAUTHORIZED
+            );
+        }
+        assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-4");
+        assert_eq!(source.creates(), 2);
+    }
+}
