@@ -154,19 +154,18 @@ impl Engine {
         if state.shut_down {
             return Acquired::ShutDown;
         }
-        if let Some(live) = self
-            .current
-            .load_full()
-            .filter(|live| live.take(now, cost) != Freshness::Stale)
-        {
-            return Acquired::Taken(live);
+        let current = self.current.load_full();
+        if let Some((live, freshness)) = current.and_then(|live| live.taken_by(now, cost)) {
+            drop(state);
+            return self.acquired(live, freshness, now);
         }
         if state.standby_suspect {
             return Acquired::Attempt;
         }
-        if let Some(live) = self.promote_standby(&mut state, now) {
-            live.take(now, cost);
-            return Acquired::Taken(live);
+        let promoted = self.promote_standby(&mut state, now);
+        if let Some((live, freshness)) = promoted.and_then(|live| live.taken_by(now, cost)) {
+            drop(state);
+            return self.acquired(live, freshness, now);
         }
         if state.attempt_under_way {
             return Acquired::Attempt;
@@ -176,6 +175,18 @@ impl Engine {
         }
         self.begin_attempt(state);
         Acquired::Attempt
+    }
+
+    fn acquired(
+        self: &Arc<Self>,
+        live: Arc<LiveToken>,
+        freshness: Freshness,
+        now: Moment,
+    ) -> Acquired {
+        if freshness == Freshness::Aging {
+            self.refresh_if_due(now);
+        }
+        Acquired::Taken(live)
     }
 
     /// The request that notices that a token ages starts the attempt, and does not wait for it.

@@ -1,5 +1,6 @@
 //! A token in use, and what is left of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -131,6 +132,18 @@ impl LiveToken {
             Freshness::Aging
         } else {
             Freshness::Fresh
+        }
+    }
+
+    /// The token with what it was before, if it may be sent.
+    pub(super) fn taken_by(
+        self: Arc<Self>,
+        now: Moment,
+        cost: i64,
+    ) -> Option<(Arc<Self>, Freshness)> {
+        match self.take(now, cost) {
+            Freshness::Stale => None,
+            freshness => Some((self, freshness)),
         }
     }
 

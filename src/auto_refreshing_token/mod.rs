@@ -95,7 +95,7 @@ use engine::Engine;
 /// ```
 ///
 /// Requests are sent from within a tokio runtime with its timer on; which one, and whether it is still the
-/// one of the last request, does not matter.
+/// one of the last request, does not matter; a request that waits is polled on the one that it began on.
 #[derive(Clone)]
 #[must_use]
 pub struct AutoRefreshingToken {
@@ -148,7 +148,8 @@ impl AutoRefreshingToken {
     /// Replaces the token now, however fresh it is, or waits for the refresh that is under way.
     ///
     /// # Errors
-    /// Why no new token came; the one before stays in use. While a failure is recent, no attempt is made
+    /// Why no new token came; the one before stays in use. Also where one came that is near its end already, and is in
+    /// use. While a failure is recent, no attempt is made
     /// and its error is given again, with [`Error::retry_after`].
     ///
     /// # Cancel safety

@@ -159,11 +159,13 @@ impl Engine {
         self.publish(state, first, now)
     }
 
-    /// C9: the tokens that we do not have yet. One that a source hands out twice gets no second life.
+    /// C9: the tokens that we do not have yet. One that a source hands out twice gets no second life, and one
+    /// that is about to be revoked none at all.
     fn new_among(&self, tokens: Vec<ApiToken>, state: &State) -> Vec<ApiToken> {
         let current = self.current.load_full();
         let known = |token: &ApiToken| {
-            current.iter().any(|live| live.token().is_same(token))
+            state.retired.holds(token)
+                || current.iter().any(|live| live.token().is_same(token))
                 || state
                     .standby
                     .iter()

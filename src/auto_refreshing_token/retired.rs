@@ -24,6 +24,13 @@ impl Retired {
         self.next
     }
 
+    /// Whether a token is out of use, and about to be revoked.
+    pub(super) fn holds(&self, token: &ApiToken) -> bool {
+        self.tokens
+            .iter()
+            .any(|(_, retired)| retired.is_same(token))
+    }
+
     fn remove(&mut self, number: u64) -> Option<ApiToken> {
         let at = self
             .tokens

@@ -40,12 +40,13 @@ impl Engine {
     }
 
     async fn shut_down_by(self: Arc<Self>, deadline: Instant) -> ShutdownReport {
-        let mut tokens = self.close();
+        let mut revocations = Revocations::new(Arc::clone(&self));
+        revocations.begin(self.close());
         self.announce_change();
         // An attempt under way may bring tokens yet; they are retired as they come.
         let joined = timeout_at(deadline, self.attempt_ended()).await.is_ok();
-        tokens.extend(self.lock().retired.drain());
-        let mut report = self.revoke_all(tokens, deadline).await;
+        revocations.begin(self.lock().retired.drain());
+        let mut report = revocations.end(deadline).await;
         if !joined {
             report.left += self.settings.create.get_count() as usize;
         }
@@ -86,27 +87,47 @@ impl Engine {
             let _ = changes.changed().await;
         }
     }
+}
 
-    async fn revoke_all(&self, tokens: Vec<ApiToken>, deadline: Instant) -> ShutdownReport {
-        let all = tokens.len();
-        let mut revocations: JoinSet<Result<(), Error>> = JoinSet::new();
-        for token in tokens {
-            let source = Arc::clone(&self.source);
-            revocations.spawn(async move { source.revoke(token).await });
+/// Revocations under way, all at once.
+struct Revocations {
+    engine: Arc<Engine>,
+    all: usize,
+    tasks: JoinSet<Result<(), Error>>,
+}
+
+impl Revocations {
+    fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            all: 0,
+            tasks: JoinSet::new(),
         }
+    }
+
+    fn begin(&mut self, tokens: Vec<ApiToken>) {
+        self.all += tokens.len();
+        for token in tokens {
+            let source = Arc::clone(&self.engine.source);
+            self.tasks.spawn(async move { source.revoke(token).await });
+        }
+    }
+
+    async fn end(mut self, deadline: Instant) -> ShutdownReport {
         let mut revoked = 0;
-        while let Ok(Some(ended)) = timeout_at(deadline, revocations.join_next()).await {
+        // What has ended by the deadline counts, whenever it is looked at.
+        while let Ok(Some(ended)) = timeout_at(deadline, self.tasks.join_next()).await {
             match ended {
                 Ok(Ok(())) => revoked += 1,
                 // It was gone already, which is all that we want.
                 Ok(Err(error)) if error.is_not_found() => revoked += 1,
-                Ok(Err(error)) => self.tell(Event::Revoked { error: Some(error) }),
+                Ok(Err(error)) => self.engine.tell(Event::Revoked { error: Some(error) }),
                 Err(_panicked) => {}
             }
         }
         ShutdownReport {
             revoked,
-            left: all - revoked,
+            left: self.all - revoked,
         }
     }
 }

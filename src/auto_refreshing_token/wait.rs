@@ -26,12 +26,14 @@ impl Engine {
     /// Takes a token for what is not a request, and waits for one if need be.
     pub(super) async fn lease(self: Arc<Self>) -> Result<Arc<LiveToken>, Error> {
         let now = clock::now();
-        match self
-            .current
-            .load_full()
-            .filter(|live| live.take(now, Cost::OF_ONE_REQUEST) != Freshness::Stale)
-        {
-            Some(live) => Ok(live),
+        let current = self.current.load_full();
+        match current.and_then(|live| live.taken_by(now, Cost::OF_ONE_REQUEST)) {
+            Some((live, freshness)) => {
+                if freshness == Freshness::Aging {
+                    self.refresh_if_due(now);
+                }
+                Ok(live)
+            }
             None => self.wait(Cost::OF_ONE_REQUEST).await,
         }
     }
