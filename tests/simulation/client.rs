@@ -219,7 +219,7 @@ impl Driver {
         }
     }
 
-    pub(crate) fn delete_key(&mut self) {
+    pub(crate) fn delete_key(&self) {
         let world = Arc::clone(self.world());
         world.note(Event::KeyDeleted, [self.client.number, 0]);
         // It may be deleted twice.
@@ -358,7 +358,7 @@ async fn shut_down(handle: AutoRefreshingToken, session: Arc<Session>) {
     let began_at = world.now();
     handle.shutdown().await;
     world.check(promises::h7_every_waiter_ends_by_its_deadline(
-        world.now() - began_at,
+        world.since(began_at),
         10 * SECOND,
     ));
 }
@@ -369,7 +369,7 @@ async fn lease(handle: AutoRefreshingToken, session: Arc<Session>) {
     let began_at = world.now();
     let lease = handle.lease().await;
     world.check(promises::h7_every_waiter_ends_by_its_deadline(
-        world.now() - began_at,
+        world.since(began_at),
         session.max_wait,
     ));
     match lease {

@@ -92,7 +92,7 @@ impl Herd {
         .await
     }
 
-    fn go_on(&mut self, cx: &mut Context<'_>) {
+    fn go_on(&mut self, cx: &Context<'_>) {
         *self.bell.task.lock().unwrap() = Some(cx.waker().clone());
         if !self.bell.rung.swap(false, Ordering::Relaxed) {
             return;

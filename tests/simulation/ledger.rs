@@ -12,6 +12,10 @@ const ROUNDING: Duration = Duration::from_millis(1_001);
 
 /// One token that the source handed to the engine.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be so whatever the others are"
+)]
 pub(crate) struct Grant {
     pub(crate) id: String,
     /// The create request that brought it.
@@ -36,7 +40,8 @@ pub(crate) struct Grant {
 impl Grant {
     /// From this age on it is never sent: the last 3 seconds of its life, or the last sixth.
     pub(crate) fn hard_age(&self) -> Duration {
-        self.lifetime - (3 * SECOND).min(self.lifetime / 6)
+        self.lifetime
+            .saturating_sub((3 * SECOND).min(self.lifetime / 6))
     }
 
     /// Live, unspent, unrevoked, and not within its last moments, by the service's books and by what the client knows.

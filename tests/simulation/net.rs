@@ -232,7 +232,7 @@ impl Net {
         let fault = match &sent.fate.mishap {
             Mishap::LostRequest => return self.hang().await,
             Mishap::ResetBefore => return Err(Broken.into()),
-            Mishap::Service { fault, .. } => Some(fault.clone()),
+            Mishap::Service { fault, .. } => Some(Fault::clone(fault)),
             _ => None,
         };
         let answer = self.arrive(request, &sent, fault);
@@ -281,7 +281,7 @@ impl Net {
             if let Some(violation) = world.emulator.violations().last() {
                 world.check(promises::h2_no_expired_or_spent_token_arrives(
                     violation.kind,
-                    now - sent.at,
+                    now.saturating_sub(sent.at),
                 ));
             }
         }

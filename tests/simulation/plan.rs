@@ -84,7 +84,7 @@ impl Plan {
         };
         let seconds = random.magnitude(300, 3 * DAY);
         let calm_at = Duration::from_secs(seconds);
-        let requests = random.magnitude(6_000, 14_000).max(fleet * 40);
+        let requests = random.magnitude(5_000, 10_000).max(fleet * 40);
         let shared: Vec<Window> = (0..random.between(0, 2))
             .map(|_| window(&mut random, seconds))
             .collect();
@@ -143,10 +143,10 @@ impl Settings {
         } else {
             DAY
         };
-        let shortest = if random.chance(0.3) {
+        let shortest = if random.chance(0.15) {
             60
         } else {
-            (seconds / 200).max(60)
+            (seconds / 100).max(60)
         };
         let milliseconds = random.magnitude(shortest.min(longest), longest) * 1_000
             + if random.chance(0.2) {

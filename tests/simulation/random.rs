@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): one word of state, the same on every machine.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): one word of state, the same on every machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

@@ -112,13 +112,13 @@ async fn recover(driver: &mut Driver) {
         if served.is_ok_and(|status| status == StatusCode::OK) {
             break;
         }
-        if world.now() - calm_at > 2 * BREAKER + allowance {
+        if world.since(calm_at) > 2 * BREAKER + allowance {
             break;
         }
         let next = world.now() + SECOND;
         driver.go_on_until(next).await;
     }
-    let took = world.now() - calm_at;
+    let took = world.since(calm_at);
     if took > 60 * SECOND + allowance && took <= BREAKER + allowance {
         world.note(Event::SlowRecovery, [driver.client.number, 0]);
     } else {
@@ -150,7 +150,7 @@ async fn lose_key(driver: &mut Driver) {
     driver.delete_key();
     let deleted_at = world.now();
     let mut told = false;
-    while !told && world.now() - deleted_at <= BREAKER + 130 * SECOND {
+    while !told && world.since(deleted_at) <= BREAKER + 130 * SECOND {
         told = match driver.probe().await {
             Err(Some(error)) => error.is_rejected(),
             _ => false,
@@ -167,7 +167,7 @@ async fn lose_key(driver: &mut Driver) {
         .await
         .is_ok_and(|status| status == StatusCode::OK)
     {
-        let took = world.now() - restarted_at;
+        let took = world.since(restarted_at);
         if took > 60 * SECOND {
             world.check(promises::h9_a_token_serves_soon_after_the_last_fault(
                 took,
@@ -187,7 +187,7 @@ async fn finish(driver: &mut Driver) {
     driver.session.shut_down.store(true, Ordering::Relaxed);
     let report = handle.shutdown().await;
     world.check(promises::h7_every_waiter_ends_by_its_deadline(
-        world.now() - began_at,
+        world.since(began_at),
         10 * SECOND,
     ));
     if report.left > 0 {

@@ -70,7 +70,7 @@ pub(crate) enum Mishap {
     ResetBefore,
     ResetAfter,
     Service {
-        fault: Fault,
+        fault: Box<Fault>,
         told: Option<StatusCode>,
         retry_after: Option<u64>,
     },
@@ -149,7 +149,7 @@ fn answered(status: u16, retry_after: Option<u64>, endpoint: Endpoint) -> Mishap
         fault = fault.header(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Mishap::Service {
-        fault,
+        fault: Box::new(fault),
         told: Some(status),
         retry_after,
     }
@@ -173,7 +173,7 @@ fn nonsense(endpoint: Endpoint, random: &mut Random) -> Mishap {
         _ => Fault::body("<html>Bad Gateway</html>", html),
     };
     Mishap::Service {
-        fault: fault.on(endpoint),
+        fault: Box::new(fault.on(endpoint)),
         told: None,
         retry_after: None,
     }

@@ -74,6 +74,10 @@ impl World {
         self.began_at.elapsed()
     }
 
+    pub(crate) fn since(&self, at: At) -> Duration {
+        self.now().saturating_sub(at)
+    }
+
     pub(crate) fn instant(&self, at: At) -> Instant {
         self.began_at + at
     }
