@@ -241,12 +241,8 @@ async fn r13_a_plan_without_tokens_is_said_clearly_and_healed_when_it_changes() 
     let mended_at = Instant::now();
     while call(&mut stack).await.is_err() {
         sleep(SECOND).await;
+        assert!(mended_at.elapsed() <= 60 * SECOND);
     }
-    assert!(
-        mended_at.elapsed() <= 60 * SECOND,
-        "{:?}",
-        mended_at.elapsed()
-    );
     assert_eq!(emulator.violations(), []);
 }
 

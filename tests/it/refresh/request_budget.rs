@@ -131,12 +131,12 @@ async fn r14_the_reserve_follows_the_measured_rate() {
         .then(slow());
     let (auth, server) = (auth_with(&source, 1_000, 0), Server::default());
     send(&auth, &server).await.unwrap();
-    // 25 requests a second: 20 % of 1,000 would be gone in 8 s, the time that new tokens take.
+    // 50 requests a second: 20 % of 1,000 would be gone in 4 s, half the time that new tokens take.
     for _ in 0..2_500 {
         let start = tokio::time::Instant::now();
         send(&auth, &server).await.unwrap();
         assert_eq!(start.elapsed(), seconds(0), "nobody waits");
-        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert!(source.creates() >= 3);
 }

@@ -54,6 +54,33 @@ async fn r2_a_failure_is_shared_and_the_next_attempt_is_shared_too() {
     );
 }
 
+/// R2, C10: however many wait, and however often it fails, there is one attempt a gate.
+#[tokio::test(start_paused = true)]
+async fn r2_waiters_of_a_failing_source_do_not_retry_one_after_another() {
+    let mut source = Source::default();
+    for _ in 0..200 {
+        source = source.then(Answer::Fail("down"));
+    }
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .jitter_seed(1)
+        .build()
+        .unwrap();
+    let sent = all_at_once(1_000, &auth, &Server::default()).await;
+    assert!(sent.iter().all(Result::is_err));
+    assert!((2..20).contains(&source.creates()), "{}", source.creates());
+}
+
+/// R5: nobody sleeps through the answer that they wait for.
+#[tokio::test(start_paused = true)]
+async fn r5_waiters_wake_as_soon_as_the_token_is_there() {
+    let source = Source::default().then(Answer::After(seconds(1), Box::new(Answer::AsAsked)));
+    let auth = AutoRefreshingToken::new(source);
+    let start = Instant::now();
+    let sent = all_at_once(1_000, &auth, &Server::default()).await;
+    assert!(sent.iter().all(Result::is_ok));
+    assert_eq!(start.elapsed().as_millis() / 10, 100);
+}
+
 #[tokio::test(start_paused = true)]
 async fn h7_every_waiter_ends_by_its_deadline() {
     let source = Source::default().then(Answer::Hang).then(Answer::Hang);
