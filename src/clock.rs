@@ -32,6 +32,15 @@ impl Moment {
         monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
     }
 
+    /// What the clocks of a machine read that slept for so long since.
+    #[cfg(all(test, feature = "refresh"))]
+    pub(crate) fn after_a_sleep(self, time: Duration) -> Self {
+        Self {
+            wall: self.wall + time,
+            ..self
+        }
+    }
+
     /// The wall clock's reading.
     #[cfg(feature = "client")]
     pub(crate) fn wall(self) -> SystemTime {

@@ -238,3 +238,38 @@ impl LiveToken {
         now.since(self.asked_for_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// T1: a machine that slept wakes up with a token that is as old as it is, however little its timers noticed.
+    #[test]
+    fn t1_a_token_ages_while_the_machine_sleeps() {
+        let seconds = Duration::from_secs;
+        let asked_for_at = clock::now();
+        let asked = CreateTokens::default().lifetime(seconds(60)).unwrap();
+        let token = StandbyToken::new(
+            ApiToken::new("token").unwrap(),
+            &asked,
+            asked_for_at,
+            &RefreshPolicy::default(),
+            0.0,
+        );
+        let after = |slept| asked_for_at.after_a_sleep(seconds(slept));
+        assert_eq!(token.freshness(after(29)), Freshness::Fresh);
+        assert_eq!(token.freshness(after(57)), Freshness::Stale);
+        let context = Context {
+            in_use_since: asked_for_at,
+            requests_per_second_before: 0.0,
+            creation_takes: Duration::ZERO,
+        };
+        let live = token.into_live(1, 0, context);
+        assert_eq!(live.take(after(29), 1), Freshness::Fresh);
+        assert_eq!(live.take(after(30), 1), Freshness::Aging);
+        assert_eq!(live.time_left(after(30)), seconds(27));
+        assert_eq!(live.take(after(57), 1), Freshness::Stale);
+        assert!(live.time_left(after(57)).is_zero());
+    }
+}
