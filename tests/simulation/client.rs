@@ -247,6 +247,7 @@ fn token_client(client: &Arc<Client>, key: &str, settings: &Settings) -> TokenCl
     let log = KeyLog {
         limit: settings.creates_per_minute,
         arrivals: Mutex::default(),
+        paused_until: Mutex::default(),
     };
     let net = Net {
         client: Arc::clone(client),

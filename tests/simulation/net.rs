@@ -41,6 +41,8 @@ pub(crate) enum Side {
 pub(crate) struct KeyLog {
     pub(crate) limit: u32,
     pub(crate) arrivals: Mutex<Vec<At>>,
+    /// Until when a 429 with `Retry-After` allows none.
+    pub(crate) paused_until: Mutex<At>,
 }
 
 /// Travels with a request, and with its copies.
@@ -119,7 +121,7 @@ impl Net {
                 let sends = self.check_data(session, request, ticket, at);
                 (Endpoint::Data, [ticket.number, u64::from(sends)])
             }
-            Side::Tokens(_) => {
+            Side::Tokens(log) => {
                 self.world()
                     .check(promises::h4_no_credential_reaches_a_foreign_origin(
                         request.headers(),
@@ -130,6 +132,14 @@ impl Net {
                 } else {
                     Endpoint::Create
                 };
+                if endpoint == Endpoint::Create {
+                    let paused_until = *log.paused_until.lock().unwrap();
+                    self.world()
+                        .check(promises::h3_no_create_before_the_service_allows_it(
+                            at,
+                            paused_until,
+                        ));
+                }
                 let number = self.client.token_calls.fetch_add(1, Ordering::Relaxed);
                 let event = if endpoint == Endpoint::Create {
                     Event::Create
@@ -299,8 +309,13 @@ impl Net {
             ..
         } = sent.fate.mishap
         {
-            self.client
-                .note_retry_after(now + Duration::from_secs(seconds.clamp(1, 600)) + SECOND / 2);
+            let until = now + Duration::from_secs(seconds.clamp(1, 600));
+            self.client.note_retry_after(until + SECOND / 2);
+            if let (Side::Tokens(log), Endpoint::Create, StatusCode::TOO_MANY_REQUESTS) =
+                (&self.side, sent.endpoint, response.status())
+            {
+                *log.paused_until.lock().unwrap() = until;
+            }
         }
         let (Side::Data(session), Some(ticket)) = (&self.side, sent.ticket.as_deref()) else {
             return answer;

@@ -266,7 +266,12 @@ fn events(random: &mut Random, seconds: u64) -> Vec<(At, ClientEvent)> {
 
 fn window(random: &mut Random, seconds: u64) -> Window {
     let length = Duration::from_secs(random.magnitude(1, (seconds / 3).min(7_200)));
-    let from = moment(random, seconds);
+    // Some last until all is over: what recovers then does so from the midst of it.
+    let from = if random.chance(0.15) {
+        Duration::from_secs(seconds).saturating_sub(length)
+    } else {
+        moment(random, seconds)
+    };
     let (data, tokens) = *random.pick(&[(false, true), (false, true), (true, false), (true, true)]);
     let statuses = [500, 503, 503, 429, 429, 401, 403, 404, 307, 400];
     let trouble = match random.between(0, 6) {

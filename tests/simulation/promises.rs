@@ -85,6 +85,16 @@ pub(crate) fn h3_never_more_creates_than_the_limit_in_any_60_seconds(
     ))
 }
 
+/// Asked at each create request: R10, `Retry-After` holds for the key, through restarts too.
+pub(crate) fn h3_no_create_before_the_service_allows_it(now: At, paused_until: At) -> Verdict {
+    if now >= paused_until {
+        return Ok(());
+    }
+    Err(format!(
+        "H3: a create request at {now:?}, and the service allows none before {paused_until:?}"
+    ))
+}
+
 /// Asked at each request that leaves.
 pub(crate) fn h4_no_credential_reaches_a_foreign_origin(
     headers: &HeaderMap,

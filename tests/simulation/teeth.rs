@@ -125,6 +125,13 @@ fn h3_sees_a_sixth_create_request_in_a_rolling_minute() {
 }
 
 #[test]
+fn h3_sees_a_create_request_before_retry_after_is_over() {
+    let check = promises::h3_no_create_before_the_service_allows_it;
+    holds(check(SECOND, SECOND));
+    breaks(check(999 * MS, SECOND), "H3");
+}
+
+#[test]
 fn h4_sees_a_credential_at_a_foreign_origin_and_a_second_one_at_home() {
     let check = promises::h4_no_credential_reaches_a_foreign_origin;
     let value = HeaderValue::from_static("Bearer secret");
