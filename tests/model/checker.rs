@@ -21,13 +21,10 @@ pub(super) struct Checker {
     pub(super) model: Model,
     pub(super) mistake: Option<Mistake>,
     calls: BTreeMap<Id, Call>,
-    /// What was revoked while a shutdown revoked everything, and how much of that was due just then anyway.
-    revoked_at_end: (usize, usize),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Call {
-    kind: Kind,
     deadline: Duration,
     replayed: bool,
     step: Step,
@@ -56,7 +53,6 @@ impl Checker {
             },
             mistake,
             calls: BTreeMap::new(),
-            revoked_at_end: (0, 0),
         }
     }
 
@@ -82,13 +78,15 @@ impl Checker {
             Event::Dropped(id) => drop(self.calls.remove(id)),
             Event::Asked(count, answers_after) => {
                 // Whoever waits has the source asked as soon as the gate is open.
-                for deadline in self.deadlines() {
-                    self.model.look(deadline);
+                if self.model.attempt.is_none() {
+                    for deadline in self.deadlines() {
+                        self.model.look(deadline, false);
+                    }
                 }
                 self.model.ask(*count, *answers_after)?;
             }
             Event::Created(given) => self.create(given, gate)?,
-            Event::Revoked(text) => self.revoke(text)?,
+            Event::Revoked(text) => self.model.revoke(text)?,
         }
         Ok(())
     }
@@ -99,7 +97,8 @@ impl Checker {
         for (id, call) in self.calls.clone() {
             let rests = match call.step {
                 Step::AtServer(_) => true,
-                Step::Waits => self.model.look(call.deadline) == Look::Wait,
+                Step::Waits if self.model.unannounced && now < call.deadline => true,
+                Step::Waits => self.look(call) == Look::Wait,
                 Step::Refreshes(attempt) => {
                     !self.model.shut_down && self.model.attempts_ended == attempt
                 }
@@ -120,7 +119,7 @@ impl Checker {
         let waits_for_gate = self.waiting() > 0 && model.attempt.is_none();
         let gate = model.closed().filter(|_| waits_for_gate);
         let asked = model.attempt.filter(|it| it.asked_at.is_some());
-        let retired = model.retired.iter().filter_map(|(due, _)| *due);
+        let retired = model.retired.iter().filter_map(|it| it.due);
         self.deadlines()
             .into_iter()
             .chain(gate.map(|(_, opens_at)| whole_milliseconds(opens_at)))
@@ -160,7 +159,6 @@ impl Checker {
             }
         };
         let call = Call {
-            kind,
             deadline,
             replayed: false,
             step,
@@ -172,35 +170,40 @@ impl Checker {
         if self.model.shut_down {
             return Step::Fails(SHUT_DOWN);
         }
-        if let Some((error, opens_at)) = self.model.closed() {
+        // Also one that is refused makes it known that the current token is not wanted any more.
+        self.model.replacement_wanted = true;
+        let closed = self.model.closed();
+        if let Some((error, opens_at)) = closed.filter(|_| self.model.attempt.is_none()) {
             return Step::Fails(error.again_in(opens_at - self.model.now));
         }
         self.model.begin_attempt();
         Step::Refreshes(self.model.attempts_ended)
     }
 
+    /// The bound on those who wait is asked of who has to.
     fn first_look(&mut self, deadline: Duration) -> Step {
-        if self.model.has_token() {
-            return Step::Served;
+        match self.model.look(deadline, false) {
+            Look::Token => Step::Served,
+            Look::Fail(failure) => Step::Fails(failure),
+            Look::Wait if self.waiting() >= self.model.rules.max_waiting => Step::Fails(NO_TOKEN),
+            Look::Wait => Step::Waits,
         }
-        if self.waiting() >= self.model.rules.max_waiting {
-            return Step::Fails(NO_TOKEN);
-        }
-        self.model.look(deadline);
-        Step::Waits
+    }
+
+    fn look(&mut self, call: Call) -> Look {
+        let is_last = self.model.now >= call.deadline;
+        self.model.look(call.deadline, is_last)
     }
 
     fn take(&mut self, id: Id, text: &str) -> Verdict<u64> {
         let call = *self.call(id)?;
         let may_take = match call.step {
             Step::Served => true,
-            Step::Waits => self.model.look(call.deadline) == Look::Token,
+            Step::Waits => self.look(call) == Look::Token,
             _ => false,
         };
         holds(may_take, &format!("call {id} got a token: {call:?}"))?;
-        // Only a request that did not wait begins a refresh ahead of time.
-        let notices_age = call.step == Step::Served && call.kind == Kind::Request;
-        self.model.take(text, notices_age)
+        self.model.take(text)
     }
 
     fn answer(&mut self, id: Id, status: u16) -> Verdict {
@@ -209,6 +212,10 @@ impl Checker {
             return Err(format!("call {id} was not at the server: {call:?}"));
         };
         let another_would_be_sent = match status {
+            200 => {
+                self.model.accepted = self.model.accepted.max(generation);
+                false
+            }
             401 => self.rejected(generation),
             429 => self.model.is_spent(generation),
             _ => false,
@@ -223,7 +230,6 @@ impl Checker {
             deadline,
             replayed: true,
             step,
-            ..call
         };
         Ok(())
     }
@@ -238,7 +244,7 @@ impl Checker {
         let call = *self.call(id)?;
         self.calls.remove(&id);
         if let (Step::ShutsDown, End::ShutDown { revoked, left }) = (call.step, end) {
-            return self.shutdown_ends(*revoked, *left);
+            return self.model.shutdown_ends(*revoked, *left);
         }
         let expected = match call.step {
             Step::Answered(status) => End::Response(status),
@@ -248,7 +254,7 @@ impl Checker {
                 let failed = |(error, _)| End::Failed(error);
                 self.model.gate.map_or(End::Refreshed, failed)
             }
-            Step::Waits => match self.model.look(call.deadline) {
+            Step::Waits => match self.look(call) {
                 Look::Fail(failure) => End::Failed(failure),
                 found => return Err(format!("{call:?} ended with {end:?}, yet found {found:?}")),
             },
@@ -256,32 +262,6 @@ impl Checker {
         };
         let differs = format!("{call:?} ended with {end:?}, not with {expected:?}");
         holds(*end == expected, &differs)
-    }
-
-    fn revoke(&mut self, text: &str) -> Verdict {
-        if self.model.closes_now() {
-            let due = |(due, it): &&(Option<Duration>, String)| {
-                it == text && *due == Some(self.model.now)
-            };
-            self.revoked_at_end.0 += 1;
-            self.revoked_at_end.1 += self.model.retired.iter().filter(due).count().min(1);
-        }
-        self.model.revoke(text)
-    }
-
-    /// After everything is revoked; at the bound, what is left is owned up to.
-    fn shutdown_ends(&mut self, revoked: usize, left: usize) -> Verdict {
-        let model = &mut self.model;
-        let bound = model.closing.take().ok_or("no shutdown is under way")?;
-        let (most, due_anyway) = std::mem::take(&mut self.revoked_at_end);
-        let as_many = (most - due_anyway..=most).contains(&revoked);
-        holds(as_many, "another number was revoked")?;
-        let may_come = model
-            .attempt
-            .map_or(0, |_| 1 + model.rules.standby as usize);
-        let expected = model.retired.drain(..).count() + may_come;
-        holds(left == expected, "another number is left")?;
-        holds(left == 0 || model.now == bound, "too early to give up")
     }
 
     fn waiting(&self) -> usize {

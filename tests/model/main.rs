@@ -1,6 +1,6 @@
 //! The refresh engine against a reference model: random commands, the same outcome at the same time.
 //!
-//! Covers R1 to R4, R6, R8, R9, R12, R13, R17, R18, N3, N6, C9 and the promises H1, H2, H6, H7, H8.
+//! Covers R1 to R4, R6, R8, R9, R12, R13, R14, R17, R18, N3, N6, C9 and the promises H1, H2, H6 to H9.
 //! `MOBULA_MODEL_CASES` sets the number of cases, `MOBULA_MODEL_SEED` the first one; a divergence is shrunk and
 //! says how to replay it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -19,6 +19,8 @@ mod driver;
 mod events;
 mod mistakes;
 mod reference;
+mod shutdown;
+mod token;
 mod world;
 
 use std::cell::RefCell;
@@ -71,6 +73,9 @@ fn a_model_with_a_mistake_diverges() {
         Mistake::FailureDropsToken,
         Mistake::BreakerIgnored,
         Mistake::WaitsTooLong,
+        Mistake::ReplacedUnspent,
+        Mistake::SourceIsQuick,
+        Mistake::NoSuspects,
     ] {
         let found =
             (1..2_000).find(|seed| diverges(*seed, Some(mistake), &mut Tally::new()).is_err());

@@ -16,12 +16,22 @@ pub(super) enum Mistake {
     BreakerIgnored,
     /// H7: whoever waits does so a millisecond too long.
     WaitsTooLong,
+    /// R14: a token is replaced before it is spent.
+    ReplacedUnspent,
+    /// R14: how long the source takes does not count.
+    SourceIsQuick,
+    /// H9: those that stand by are never suspects.
+    NoSuspects,
 }
 
 /// The model's rules, unless a mistake is planted into them.
 impl Checker {
     pub(super) fn create(&mut self, given: &Given, gate: Option<Duration>) -> Verdict {
+        self.model.replacement_wanted |= self.mistake == Some(Mistake::ReplacedUnspent);
         self.model.create(given.clone(), gate)?;
+        if self.mistake == Some(Mistake::SourceIsQuick) {
+            self.model.creation_takes = None;
+        }
         if self.mistake == Some(Mistake::FailureDropsToken) && self.model.gate.is_some() {
             self.model.current = None;
         }
@@ -36,6 +46,10 @@ impl Checker {
             }
             Some(Mistake::BreakerIgnored) => {
                 self.model.breaker = None;
+                self.model.rejected(generation)
+            }
+            Some(Mistake::NoSuspects) => {
+                self.model.rejected_unused = 0;
                 self.model.rejected(generation)
             }
             _ => self.model.rejected(generation),

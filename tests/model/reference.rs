@@ -8,19 +8,11 @@ use std::time::Duration;
 use super::events::{
     Class, Failure, Given, Look, Made, NO_TOKEN, Rules, SHUT_DOWN, Verdict, holds,
 };
+use super::shutdown::Retired;
+use super::token::{InUse, Token, number};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-
-#[derive(Debug)]
-pub(super) struct Token {
-    pub(super) text: String,
-    pub(super) generation: u64,
-    pub(super) left: u64,
-    pub(super) asked_at: Duration,
-    pub(super) lifetime: Duration,
-    limit: u64,
-}
 
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Attempt {
@@ -29,6 +21,7 @@ pub(super) struct Attempt {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Model {
     pub(super) rules: Rules,
     pub(super) now: Duration,
@@ -42,49 +35,65 @@ pub(super) struct Model {
     pub(super) failures: u32,
     /// When a rejection last caused a create request, and how many did in a row.
     pub(super) breaker: Option<(Duration, u32)>,
-    /// Tokens out of use, and when they are revoked; `None` for those that only a shutdown revokes.
-    pub(super) retired: Vec<(Option<Duration>, String)>,
+    /// Somebody called `refresh()` since the last attempt ended.
+    pub(super) replacement_wanted: bool,
+    /// A moving average, once there was a creation.
+    pub(super) creation_takes: Option<Duration>,
+    /// The newest generation that the server has accepted.
+    pub(super) accepted: u64,
+    /// How many rejections there were in a row of tokens that were never accepted.
+    pub(super) rejected_unused: u32,
+    /// Those that stand by are not used before the attempt under way has failed.
+    pub(super) suspects: bool,
+    /// A suspect was used after all, at the deadline of one who waited; the others need not have noticed.
+    pub(super) unannounced: bool,
+    pub(super) retired: Vec<Retired>,
     pub(super) shut_down: bool,
+    /// The bound of the shutdown under way.
     pub(super) closing: Option<Duration>,
+    /// What a shutdown revoked so far, and how much of that was due just then anyway.
+    pub(super) revoked_at_end: (usize, usize),
 }
 
 impl Model {
     /// A call that may wait until its deadline looks for a token, and has one asked for if there is none.
-    pub(super) fn look(&mut self, deadline: Duration) -> Look {
+    pub(super) fn look(&mut self, deadline: Duration, is_last: bool) -> Look {
         if self.shut_down {
             return Look::Fail(SHUT_DOWN);
         }
-        if self.has_token() || self.standby_takes_over() {
+        if is_last && self.suspects {
+            (self.suspects, self.unannounced) = (false, true);
+        }
+        if self.has_token() || (!self.suspects && self.standby_takes_over()) {
             return Look::Token;
         }
         let closed = self.closed().filter(|_| self.attempt.is_none());
         if let Some((error, opens_at)) = closed {
             // A refusal stays one until somebody acts; anything else may be over by the next attempt.
             let may_pass = matches!(error.class, Class::Transient | Class::RateLimited);
-            if may_pass && opens_at < deadline && self.now < deadline {
+            if may_pass && opens_at < deadline && !is_last {
                 return Look::Wait;
             }
             return Look::Fail(error.again_in(opens_at - self.now));
         }
         self.begin_attempt();
-        let in_time = self.now < deadline;
-        if in_time {
-            Look::Wait
-        } else {
+        if is_last {
             Look::Fail(NO_TOKEN)
+        } else {
+            Look::Wait
         }
     }
 
-    /// A token is sent, or leased. A request that notices its age has it replaced.
-    pub(super) fn take(&mut self, text: &str, notices_age: bool) -> Verdict<u64> {
-        let is_aging = self.current.as_ref().is_some_and(|it| self.is_aging(it));
+    /// A token is sent, or leased. Who notices its age has it replaced.
+    pub(super) fn take(&mut self, text: &str) -> Verdict<u64> {
         let may_send = self.has_token();
+        let backed_by = self.standby.iter().map(|it| it.limit).sum();
         let current = self.current.as_mut();
         let token = current.filter(|it| may_send && it.text == text);
         let token = token.ok_or_else(|| format!("{text} must not be sent"))?;
-        token.left -= 1;
+        let is_aging = token.take(self.now, self.rules.soft_point, backed_by);
         let generation = token.generation;
-        if is_aging && notices_age && self.may_begin_attempt() {
+        if is_aging && self.may_begin_attempt() {
             self.begin_attempt();
         }
         Ok(generation)
@@ -96,13 +105,28 @@ impl Model {
             return false;
         }
         let current = self.current.as_ref().map(|it| it.generation);
-        if current != Some(generation) || self.standby_takes_over() {
+        if current != Some(generation) {
             return true;
         }
-        if self.attempt.is_none() && !(self.may_begin_attempt() && self.breaker_admits()) {
-            return false; // Without a better one, the token stays.
+        let was_accepted = self.accepted >= generation;
+        self.rejected_unused = if was_accepted {
+            0
+        } else {
+            self.rejected_unused + 1
+        };
+        let suspects = self.rejected_unused > 1;
+        if !suspects && self.standby_takes_over() {
+            self.unannounced = false;
+            return true;
+        }
+        if self.attempt.is_none() {
+            if !(self.may_begin_attempt() && self.breaker_admits()) {
+                return self.standby_takes_over(); // Without a better one, the token stays.
+            }
+            self.suspects = suspects;
         }
         self.begin_attempt();
+        self.unannounced = false;
         if let Some(token) = self.current.take() {
             self.retire(token);
         }
@@ -115,16 +139,13 @@ impl Model {
         current.any(|it| it.generation == generation && it.left == 0)
     }
 
-    /// A create request for a rejection, then none for 10 s, 1 min, 2 min, ... 10 min. Rejections that are
-    /// 10 minutes further apart than that start over.
+    /// A create request for a rejection, then none for 10 s, and from then on one a minute. Rejections that are a
+    /// minute further apart than that start over.
     fn breaker_admits(&mut self) -> bool {
-        let pause = |row: u32| match row {
-            1 => 10 * SECOND,
-            _ => (60 * SECOND * 2_u32.pow(row.min(9) - 2)).min(600 * SECOND),
-        };
+        let pause = |row: u32| if row == 1 { 10 * SECOND } else { 60 * SECOND };
         let in_row = match self.breaker {
             Some((at, row)) if self.now < at + pause(row) => return false,
-            Some((at, row)) if self.now < at + pause(row) + 600 * SECOND => row + 1,
+            Some((at, row)) if self.now < at + pause(row) + 60 * SECOND => row + 1,
             _ => 1,
         };
         self.breaker = Some((self.now, in_row));
@@ -148,24 +169,27 @@ impl Model {
         holds(attempt.ends_at == self.now, "no attempt ends now")?;
         let asked_at = attempt.asked_at.ok_or("nothing was asked")?;
         self.attempts_ended += 1;
+        (self.suspects, self.unannounced) = (false, false);
+        let replaces = std::mem::take(&mut self.replacement_wanted);
         let made = match given {
             Given::Nothing(error) => return self.fail(error, gate),
             Given::Tokens(made) => made,
         };
         if self.shut_down {
-            let late = made.into_iter().map(|it| (None, it.text));
-            self.retired.extend(late);
+            for late in made {
+                self.comes_too_late(late.text);
+            }
             return Ok(());
         }
-        let mut new = self.new_among(made, asked_at);
-        let Some(first) = new.pop_front() else {
+        let took = self.now - asked_at;
+        let average = self.creation_takes.unwrap_or(took);
+        self.creation_takes = Some((3 * average + took) / 4);
+        let new = self.new_among(made, asked_at);
+        let Some(first) = new.front() else {
             return self.fail(NO_TOKEN, gate);
         };
-        for unused in std::mem::replace(&mut self.standby, new) {
-            self.retire(unused);
-        }
-        let near_its_end = self.is_aging(&first);
-        self.put_to_use(first);
+        let near_its_end = first.is_old(self.now, self.rules.soft_point);
+        self.take_in(new, replaces);
         if near_its_end {
             return self.fail(NO_TOKEN, gate);
         }
@@ -173,21 +197,40 @@ impl Model {
         Ok(())
     }
 
-    /// What can be used of an answer: no token twice, and none that is dead.
+    /// A token whose time is not over yet is spent before the new ones are used, unless somebody wants another.
+    fn take_in(&mut self, mut new: VecDeque<Token>, replaces: bool) {
+        let (now, soft_point) = (self.now, self.rules.soft_point);
+        let current = self.current.as_mut().filter(|_| !replaces);
+        if let Some(current) = current.filter(|it| it.left > 0 && !it.is_old(now, soft_point)) {
+            current.look_again_at = number(current.limit);
+            self.standby.extend(new);
+            return;
+        }
+        let Some(first) = new.pop_front() else {
+            return;
+        };
+        for unused in std::mem::replace(&mut self.standby, new) {
+            self.retire(unused);
+        }
+        self.put_to_use(first);
+    }
+
+    /// What can be used of an answer: no token twice, none that is out of use, and none that is dead.
     fn new_among(&self, made: Vec<Made>, asked_at: Duration) -> VecDeque<Token> {
-        let had = self.current.iter().chain(&self.standby);
-        let mut seen: HashSet<String> = had.map(|it| it.text.clone()).collect();
+        let had = self.current.iter().chain(&self.standby).map(|it| &it.text);
+        let had = had.chain(self.retired.iter().map(|it| &it.text));
+        let mut seen: HashSet<String> = had.cloned().collect();
         made.into_iter()
             .filter(|it| seen.insert(it.text.clone()))
-            .map(|it| self.token(it, asked_at))
-            .filter(|it| self.is_usable(it))
+            .map(|it| Token::new(it, asked_at, &self.rules))
+            .filter(|it| it.is_usable(self.now))
             .collect()
     }
 
     fn fail(&mut self, error: Failure, gate: Option<Duration>) -> Verdict {
         let doubled = 2_u32.pow(self.failures.min(9));
         let transient = (500 * MS * doubled).min(30 * SECOND);
-        let refusal = (5 * SECOND * doubled).min(60 * SECOND);
+        let refusal = (10 * SECOND * doubled).min(60 * SECOND);
         let bounds = match (error.class, error.retry_after) {
             (_, Some(wait)) => wait..=wait + 500 * MS,
             (Class::Transient, None) => 50 * MS..=transient,
@@ -200,31 +243,9 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn shut_down(&mut self) {
-        self.shut_down = true;
-        self.closing = Some(self.now + self.rules.shutdown_within);
-        let current = self.current.take().filter(|it| !self.is_over(it));
-        let unused = current.into_iter().chain(self.standby.drain(..));
-        self.retired.extend(unused.map(|it| (None, it.text)));
-    }
-
-    /// A shutdown waits for the attempt under way and revokes everything then.
-    pub(super) fn closes_now(&self) -> bool {
-        self.closing.is_some() && self.attempt.is_none()
-    }
-
-    pub(super) fn revoke(&mut self, text: &str) -> Verdict {
-        let (closes, now) = (self.closes_now(), Some(self.now));
-        let mut retired = self.retired.iter();
-        let at = retired.position(|(due, it)| it == text && (closes || *due == now));
-        let at = at.ok_or("it is not time to revoke this token")?;
-        self.retired.remove(at);
-        Ok(())
-    }
-
     fn standby_takes_over(&mut self) -> bool {
         while let Some(token) = self.standby.pop_front() {
-            if self.is_usable(&token) {
+            if token.is_usable(self.now) {
                 self.put_to_use(token);
                 return true;
             }
@@ -233,17 +254,19 @@ impl Model {
     }
 
     fn put_to_use(&mut self, mut token: Token) {
+        let now = self.now;
+        let before = self.current.take();
         self.generation += 1;
         token.generation = self.generation;
-        let before = self.current.replace(token);
-        if let Some(before) = before.filter(|it| !self.is_over(it)) {
+        token.look_again_at = number(token.limit);
+        token.in_use = InUse {
+            since: now,
+            rate_before: before.as_ref().map_or(0.0, |it| it.rate(now)),
+            creation_takes: self.creation_takes.unwrap_or_default(),
+        };
+        self.current = Some(token);
+        if let Some(before) = before.filter(|it| !it.is_over(now)) {
             self.retire(before);
-        }
-    }
-
-    fn retire(&mut self, token: Token) {
-        if let Some(grace) = self.rules.revoke_replaced_after {
-            self.retired.push((Some(self.now + grace), token.text));
         }
     }
 
@@ -260,41 +283,7 @@ impl Model {
     }
 
     pub(super) fn has_token(&self) -> bool {
-        self.current.as_ref().is_some_and(|it| self.is_usable(it))
-    }
-
-    /// What the source says of a token may shorten its life and budget, never lengthen them.
-    fn token(&self, made: Made, asked_at: Duration) -> Token {
-        let limit = made.request_limit.min(self.rules.request_limit);
-        let lifetime = made.lifetime.min(self.rules.lifetime);
-        Token {
-            text: made.text,
-            generation: 0,
-            left: limit,
-            asked_at,
-            lifetime,
-            limit,
-        }
-    }
-
-    fn is_usable(&self, token: &Token) -> bool {
-        token.left > 0 && !self.is_over(token)
-    }
-
-    fn is_over(&self, token: &Token) -> bool {
-        self.now >= token.asked_at + token.never_sent_after()
-    }
-
-    /// Replaced from the soft point on, or with 20 % of its requests left if none stands by.
-    fn is_aging(&self, token: &Token) -> bool {
-        let is_short = self.standby.is_empty() && token.left <= token.limit / 5;
-        is_short || self.now >= token.asked_at + token.lifetime.mul_f64(self.rules.soft_point)
-    }
-}
-
-impl Token {
-    /// Not in the last 3 seconds, or the last sixth, of its life.
-    pub(super) fn never_sent_after(&self) -> Duration {
-        self.lifetime - (3 * SECOND).min(self.lifetime / 6)
+        let current = self.current.as_ref();
+        current.is_some_and(|it| it.is_usable(self.now))
     }
 }
