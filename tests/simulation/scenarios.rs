@@ -1,4 +1,4 @@
-//! What the simulation found, reduced to as little as shows it.
+//! Runs of one client that show one thing each: what the seeds meet too rarely, and what was found, reduced.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use tokio_test::{assert_pending, assert_ready};
 use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
-use super::plan::{ClientPlan, Phase, Plan, Settings, WorldEvent};
+use super::plan::{ClientEvent, ClientPlan, Phase, Plan, Settings, WorldEvent};
 use super::run::simulate;
-use super::weather::{SECOND, Weather};
+use super::tally::Event;
+use super::weather::{SECOND, Trouble, Weather, Window};
 
 fn request() -> Request<Full<Bytes>> {
     Request::get("https://api.mobula.io/api/2/token/price?asset=bitcoin")
@@ -64,6 +65,60 @@ fn quiet_plan(events: Vec<(Duration, WorldEvent)>, calm_at: Duration) -> Plan {
         clients: vec![client],
         events,
         calm_at,
+    }
+}
+
+/// The token API answers with this status to everything until then.
+fn refusing_plan(
+    status: u16,
+    retry_after: Option<u64>,
+    until: Duration,
+    calm_at: Duration,
+) -> Plan {
+    let mut plan = quiet_plan(Vec::new(), calm_at);
+    plan.clients[0].weather.windows.push(Window {
+        from: Duration::ZERO,
+        to: until,
+        data: false,
+        tokens: true,
+        share: 1.0,
+        trouble: Trouble::Status {
+            status,
+            retry_after,
+        },
+    });
+    plan
+}
+
+/// R10: the limit of a key, and a `Retry-After`, hold for all handles on one token client.
+#[tokio::test(start_paused = true)]
+async fn h3_a_restart_does_not_forget_retry_after() {
+    let mut plan = refusing_plan(429, Some(300), 15 * SECOND, 200 * SECOND);
+    let restart = ClientEvent::Restart { cancel: false };
+    plan.clients[0]
+        .events
+        .push((20 * SECOND + SECOND / 2, restart));
+    let book = simulate(plan, 0).await;
+    assert_eq!(book.breaches, [""; 0]);
+    assert_eq!(
+        book.tally.of(Event::Create),
+        2,
+        "the one that was refused, and one at its time"
+    );
+}
+
+/// R13: however long a refusal has lasted, it is over within a minute of being mended.
+#[tokio::test(start_paused = true)]
+async fn h9_a_refusal_of_an_hour_is_over_in_a_minute() {
+    for status in [400, 401, 403, 404, 429, 500] {
+        let hour = 3_600 * SECOND;
+        let book = simulate(refusing_plan(status, None, hour, hour), u64::from(status)).await;
+        assert_eq!(book.breaches, [""; 0], "{status}");
+        assert!(
+            book.tally.slowest_recovery <= 61 * SECOND,
+            "{status}: {:?}",
+            book.tally.slowest_recovery
+        );
     }
 }
 
