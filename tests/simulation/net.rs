@@ -340,14 +340,14 @@ impl Net {
         Err(Broken.into())
     }
 
+    /// Long delays are over when the weather is better.
     async fn take_time(&self, time: Duration) {
-        if time.is_zero() {
-            return;
-        }
-        let (world, calm_at) = (self.world(), self.client.weather.calm_at);
+        let (world, weather) = (self.world(), &self.client.weather);
         let now = world.now();
-        let end = now + time;
-        sleep_until(world.instant(if now < calm_at { end.min(calm_at) } else { end })).await;
+        let usual_end = now.max(weather.calm_at) + weather.usual_delay;
+        if !time.is_zero() {
+            sleep_until(world.instant((now + time).min(usual_end))).await;
+        }
     }
 }
 
