@@ -18,9 +18,9 @@ use super::tally::Event;
 use super::weather::{At, SECOND};
 use super::world::{Book, World};
 
-/// The engine lets a rejected token cause no create request for up to 10 minutes after several others were rejected.
-/// H9 gives it one. Until it keeps to that, such recoveries are counted apart, and are bound by this.
-const BREAKER: Duration = Duration::from_secs(600);
+/// After several rejections in a row, the engine's breaker lets one cause a create request once in this time: as long as
+/// H9 gives it, and no longer.
+const BREAKER: Duration = Duration::from_secs(60);
 
 /// A run of its own runtime, on this thread, with time held still.
 pub(crate) fn run(seed: u64) -> Book {
