@@ -10,7 +10,6 @@ use tokio::time::timeout_at;
 use super::cost::Cost;
 use super::engine::{Acquired, Engine, shut_down};
 use super::live_token::{LiveToken, Taken};
-use super::policy::Freshness;
 use super::refresh::no_runtime;
 use super::sync::Ordering;
 use crate::clock;
@@ -25,17 +24,7 @@ pub(super) enum Granted {
 impl Engine {
     /// Takes a token for what is not a request, and waits for one if need be.
     pub(super) async fn lease(self: Arc<Self>) -> Result<Arc<LiveToken>, Error> {
-        let now = clock::now();
-        let current = self.current.load_full();
-        match current.and_then(|live| live.taken_by(now, Cost::OF_ONE_REQUEST)) {
-            Some((live, freshness)) => {
-                if freshness == Freshness::Aging {
-                    self.refresh_if_due(now);
-                }
-                Ok(live)
-            }
-            None => self.wait(Cost::OF_ONE_REQUEST).await,
-        }
+        self.wait(Cost::OF_ONE_REQUEST).await
     }
 
     /// What a request is sent with that found no usable token: one that it waits for, or the API key, if so set.
