@@ -50,6 +50,7 @@ impl Driver {
             weather: plan.weather.clone(),
             token_calls: AtomicU64::new(0),
             wipes: AtomicU64::new(0),
+            newest_served: AtomicU64::new(0),
             retry_after: Mutex::default(),
             sessions: Mutex::default(),
         });
@@ -75,8 +76,10 @@ impl Driver {
         &self.client.world
     }
 
-    pub(crate) fn tokens(&self) -> &TokenClient<Net> {
-        &self.tokens
+    /// What `Retry-After` and the limit on create requests still ask for.
+    pub(crate) fn creates_again_in(&self) -> Duration {
+        let retry_after = self.client.ask_back_at().saturating_sub(self.world().now());
+        retry_after + self.tokens.next_create_in().unwrap_or_default()
     }
 
     pub(crate) fn handle(&self) -> &AutoRefreshingToken {
@@ -314,7 +317,12 @@ fn note(
         None => Event::GivenUp,
         Some(_) if ticket.foreign => Event::Foreign,
         Some(Ok(response)) => match response.status() {
-            StatusCode::OK => Event::Served,
+            StatusCode::OK => {
+                let sent_at = ticket.sent_at.load(Ordering::Relaxed);
+                let newest = &session.client.newest_served;
+                newest.fetch_max(sent_at, Ordering::Relaxed);
+                Event::Served
+            }
             StatusCode::UNAUTHORIZED => {
                 check_final_401(session, ticket);
                 Event::Answered401

@@ -21,7 +21,7 @@ use tower::{BoxError, Service};
 use super::promises;
 use super::random::Random;
 use super::tally::Event;
-use super::weather::{At, Fate, Mishap, SECOND};
+use super::weather::{At, Fate, Mishap, SECOND, nanoseconds};
 use super::world::{Client, Session, World};
 
 /// One side of a client's network.
@@ -52,6 +52,8 @@ pub(crate) struct Ticket {
     pub(crate) foreign: bool,
     /// In nanoseconds since the world began: when the layer was asked to send it.
     pub(crate) asked_at: AtomicU64,
+    /// In the same: when it was last sent.
+    pub(crate) sent_at: AtomicU64,
     pub(crate) sends: AtomicU32,
     /// The last answer's status; 0 for none.
     pub(crate) status: AtomicU16,
@@ -176,6 +178,7 @@ impl Net {
     ) -> u32 {
         let world = self.world();
         let sends = ticket.sends.fetch_add(1, Ordering::Relaxed) + 1;
+        ticket.sent_at.store(nanoseconds(now), Ordering::Relaxed);
         world.check(promises::h4_no_credential_reaches_a_foreign_origin(
             request.headers(),
             ticket.foreign,

@@ -125,7 +125,6 @@ async fn h9_a_refusal_of_an_hour_is_over_in_a_minute() {
 /// H9: four revocations within 80 seconds, and the client is without a token for two minutes, though every create
 /// request would have been answered. More of them, and it is ten.
 #[tokio::test(start_paused = true)]
-
 async fn h9_several_revocations_in_a_row_are_over_in_a_minute() {
     let events = [10, 25, 87, 90].map(|second| {
         (

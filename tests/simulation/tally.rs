@@ -53,7 +53,6 @@ events! {
     Lease => "lease",
     // What the oracle looked at.
     LateRejection => "late 401s",
-    SlowRecovery => "recoveries held up by the breaker",
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +154,7 @@ impl fmt::Display for Tally {
         write!(
             f,
             "  watched: {}; slowest recovery {:.1} s",
-            self.listed(Event::LateRejection, Event::SlowRecovery),
+            self.listed(Event::LateRejection, Event::LateRejection),
             self.slowest_recovery.as_secs_f64(),
         )
     }

@@ -18,6 +18,7 @@ use tower::{BoxError, Service};
 use super::net::{Net, Ticket};
 use super::promises::{self, InUse};
 use super::tally::Event;
+use super::weather::nanoseconds;
 use super::world::Session;
 
 #[derive(Clone)]
@@ -46,9 +47,7 @@ impl Service<Request<Full<Bytes>>> for Watch {
                 .expect("every data request has a ticket"),
         );
         let now = self.session.world().now();
-        ticket
-            .asked_at
-            .store(u64::try_from(now.as_nanos()).unwrap(), Ordering::Relaxed);
+        ticket.asked_at.store(nanoseconds(now), Ordering::Relaxed);
         let mut answer = Box::pin(self.inner.call(request));
         let (handle, session) = (self.handle.clone(), Arc::clone(&self.session));
         Box::pin(poll_fn(move |cx| {

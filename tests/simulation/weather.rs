@@ -12,6 +12,10 @@ use super::random::Random;
 /// The time since the world began.
 pub(crate) type At = Duration;
 
+pub(crate) fn nanoseconds(at: At) -> u64 {
+    u64::try_from(at.as_nanos()).unwrap()
+}
+
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// All that goes wrong for one client.

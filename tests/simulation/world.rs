@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use super::promises::Verdict;
 use super::random::mixed;
 use super::tally::{Event, Tally};
-use super::weather::{At, Weather};
+use super::weather::{At, Weather, nanoseconds};
 
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -40,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) token_calls: AtomicU64,
     /// How often its tokens were revoked by somebody else.
     pub(crate) wipes: AtomicU64,
+    /// In nanoseconds since the world began: when the newest request that was served had been sent.
+    pub(crate) newest_served: AtomicU64,
     /// Until when the service asked it not to come back.
     pub(crate) retry_after: Mutex<At>,
     /// All that it was ever given.
@@ -95,7 +97,7 @@ impl World {
 
     /// Counts an event, and makes it part of the digest with its time and two words about it.
     pub(crate) fn note(&self, event: Event, about: [u64; 2]) {
-        let at = u64::try_from(self.now().as_nanos()).unwrap();
+        let at = nanoseconds(self.now());
         let word = mixed(mixed(mixed(at) ^ about[0]) ^ about[1]) ^ event as u64;
         let mut book = self.book();
         book.digest = book.digest.wrapping_add(mixed(word));
@@ -114,6 +116,11 @@ impl Client {
         for session in &*self.sessions.lock().unwrap() {
             session.ledger().revoke_all();
         }
+    }
+
+    /// Whether a request was served that was sent at this time or later.
+    pub(crate) fn served_since(&self, at: At) -> bool {
+        self.newest_served.load(Ordering::Relaxed) >= nanoseconds(at)
     }
 
     pub(crate) fn revocation_failed(&self, id: &str) {
