@@ -61,6 +61,7 @@ pub(super) struct State {
     pub(super) breaker: Breaker,
     /// Tokens that were rejected one after the other, none of them ever accepted.
     pub(super) rejected_unused: u32,
+    pub(super) newest_rejected: u64,
     /// While an attempt is under way, those that stand by are kept for its failure.
     pub(super) standby_suspect: bool,
     pub(super) retired: Retired,
@@ -110,6 +111,7 @@ impl Engine {
                 gate: Gate::default(),
                 breaker: Breaker::default(),
                 rejected_unused: 0,
+                newest_rejected: 0,
                 standby_suspect: false,
                 retired: Retired::default(),
                 fell_back: false,
@@ -242,7 +244,8 @@ impl Engine {
             requests_per_second_before: rate.unwrap_or_default(),
             creation_takes: state.creation_takes,
         };
-        let backed_by = state.standby.iter().map(StandbyToken::request_limit).sum();
+        let due_at = token.due_at();
+        let backed_by = state.standby.iter().map(|it| it.backs_until(due_at)).sum();
         let live = Arc::new(token.into_live(state.generation, backed_by, context));
         let before = self.current.swap(Some(Arc::clone(&live)));
         if let Some(before) = before.filter(|before| !before.time_left(now).is_zero()) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use tokio::time::Instant;
 
 use super::policy::{Freshness, Measured, RefreshPolicy, Windows};
 use super::sync::{AtomicI64, Ordering};
@@ -36,7 +37,7 @@ pub(super) struct LiveToken {
     requests_left: AtomicI64,
     /// While more requests are left than this, the budget is no reason to refresh.
     look_again_at: AtomicI64,
-    /// The requests of all tokens that stand by.
+    /// The requests of all tokens that stand by until this one is due.
     backed_by: AtomicI64,
     context: Context,
 }
@@ -83,7 +84,16 @@ impl StandbyToken {
             .freshness(age, self.request_limit.unsigned_abs(), Measured::default())
     }
 
-    pub(super) fn request_limit(&self) -> i64 {
+    /// When its age is a reason to replace it.
+    pub(super) fn due_at(&self) -> Instant {
+        self.asked_for_at.monotonic + self.windows.soft_age()
+    }
+
+    /// The requests that it stands by with for a token that is due at that time: none, if it dies before.
+    pub(super) fn backs_until(&self, due_at: Instant) -> i64 {
+        if self.asked_for_at.monotonic + self.windows.hard_age() < due_at {
+            return 0;
+        }
         self.request_limit
     }
 
@@ -152,6 +162,11 @@ impl LiveToken {
             ..=0 => Freshness::Stale,
             left => self.look(left, self.age(now), now),
         }
+    }
+
+    /// When its age is a reason to replace it.
+    pub(super) fn due_at(&self) -> Instant {
+        self.asked_for_at.monotonic + self.windows.soft_age()
     }
 
     /// Notes that more requests stand by; the next request looks what that means.

@@ -148,7 +148,8 @@ impl Engine {
             .load_full()
             .filter(|live| live.ages_by_its_budget_alone(now));
         if let Some(live) = current.filter(|_| !state.replacement_wanted) {
-            live.back_with(new.iter().map(StandbyToken::request_limit).sum());
+            let due_at = live.due_at();
+            live.back_with(new.iter().map(|it| it.backs_until(due_at)).sum());
             state.standby.extend(new);
             return live;
         }

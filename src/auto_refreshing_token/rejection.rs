@@ -27,11 +27,12 @@ impl Engine {
             return true;
         }
         state.tell(Event::Rejected { generation });
-        state.rejected_unused = if self.was_accepted(generation) {
-            0
-        } else {
-            state.rejected_unused + 1
-        };
+        if self.was_accepted(generation) {
+            state.rejected_unused = 0;
+        } else if state.newest_rejected != generation {
+            state.rejected_unused += 1;
+        }
+        state.newest_rejected = generation;
         // H9: where one unused token after the other is rejected, those that stand by may be as dead.
         let standby_suspect = state.rejected_unused > 1;
         if !standby_suspect && self.promote_standby(&mut state, now).is_some() {
@@ -39,13 +40,19 @@ impl Engine {
             self.announce_change();
             return true;
         }
-        if !state.attempt_under_way {
-            if !state.may_begin_attempt(now) || !state.breaker.admit(now.monotonic) {
-                // One that stands by is tried after all; without one, the token stays: perhaps it is not
-                // the token that is wrong.
-                return self.promote_standby(&mut state, now).is_some();
+        let begins = !state.attempt_under_way;
+        if begins && !(state.may_begin_attempt(now) && state.breaker.admit(now.monotonic)) {
+            // One that stands by is tried after all; without one, the token stays: perhaps it is not
+            // the token that is wrong.
+            let promoted = self.promote_standby(&mut state, now).is_some();
+            drop(state);
+            if promoted {
+                self.announce_change();
             }
-            state.standby_suspect = standby_suspect;
+            return promoted;
+        }
+        state.standby_suspect |= standby_suspect;
+        if begins {
             self.begin_attempt(state);
             state = self.lock();
         }

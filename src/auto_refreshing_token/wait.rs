@@ -1,5 +1,6 @@
 //! The wait of a request that found no usable token.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,11 +110,12 @@ impl Engine {
                         .last_error()
                         .map_or(Ok(()), |error| Err(error.clone()));
                 }
+                let begins = !state.attempt_under_way;
+                if let Some(closed) = state.gate.closed(now.monotonic).filter(|_| begins) {
+                    return Err(no_attempt(&closed.error, closed.until - now.monotonic));
+                }
                 state.replacement_wanted = true;
-                if !state.attempt_under_way {
-                    if let Some(closed) = state.gate.closed(now.monotonic) {
-                        return Err(no_attempt(&closed.error, closed.until - now.monotonic));
-                    }
+                if begins {
                     self.begin_attempt(state);
                 }
             }
@@ -125,7 +127,9 @@ impl Engine {
     /// A token that came at the very moment of the deadline is still a token, and so is one that is only
     /// suspected to be dead.
     fn last_look(self: &Arc<Self>, cost: i64) -> Result<Arc<LiveToken>, Error> {
-        self.lock().standby_suspect = false;
+        if mem::take(&mut self.lock().standby_suspect) {
+            self.announce_change();
+        }
         let now = clock::now();
         match self.acquire(now, cost) {
             Acquired::Taken(taken) => Ok(taken),

@@ -97,7 +97,6 @@ impl Checker {
         for (id, call) in self.calls.clone() {
             let rests = match call.step {
                 Step::AtServer(_) => true,
-                Step::Waits if self.model.unannounced && now < call.deadline => true,
                 Step::Waits => self.look(call) == Look::Wait,
                 Step::Refreshes(attempt) => {
                     !self.model.shut_down && self.model.attempts_ended == attempt
@@ -170,12 +169,11 @@ impl Checker {
         if self.model.shut_down {
             return Step::Fails(SHUT_DOWN);
         }
-        // Also one that is refused makes it known that the current token is not wanted any more.
-        self.model.replacement_wanted = true;
         let closed = self.model.closed();
         if let Some((error, opens_at)) = closed.filter(|_| self.model.attempt.is_none()) {
             return Step::Fails(error.again_in(opens_at - self.model.now));
         }
+        self.model.replacement_wanted = true;
         self.model.begin_attempt();
         Step::Refreshes(self.model.attempts_ended)
     }

@@ -89,7 +89,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         select(vec![None, Some(0), Some(30_000)]).prop_map(|ms| ms.map(Duration::from_millis));
     let shutdown_within = select(vec![4, 40]).prop_map(Duration::from_secs);
     (
-        (lifetime, select(vec![1, 3, 5, 20, 1_000]), 0..4_u32),
+        (lifetime, select(vec![1, 3, 10, 20, 1_000]), 0..4_u32),
         select(vec![0.25, 0.5, 0.75]),
         (max_wait, select(vec![2, 16_384])),
         (grace, shutdown_within, any::<bool>()),
@@ -117,6 +117,8 @@ fn rules() -> impl Strategy<Value = Rules> {
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         10 => (1..5_u32).prop_map(Command::Send),
+        // Enough to age a token by its budget alone.
+        2 => (5..20_u32).prop_map(Command::Send),
         3 => Just(Command::Lease),
         3 => Just(Command::Refresh),
         3 => (0..8_usize).prop_map(Command::Drop),

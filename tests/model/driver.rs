@@ -172,9 +172,13 @@ impl Driver {
     }
 
     async fn compare(&mut self, tally: &mut Tally) -> Result<(), String> {
-        // Each lets everything that is ready run once; no chain of causes is longer than this.
-        for _ in 0..8 {
-            yield_now().await;
+        // Each lets everything that is ready run once; within so many, the next in a chain of causes happens.
+        let mut happened = None;
+        while happened != Some(self.world.happened()) {
+            happened = Some(self.world.happened());
+            for _ in 0..8 {
+                yield_now().await;
+            }
         }
         let (now, status) = (self.world.now(), self.auth.status());
         let gate = status.next_attempt_in().map(|wait| now + wait);

@@ -21,7 +21,6 @@ pub(super) struct Attempt {
 }
 
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Model {
     pub(super) rules: Rules,
     pub(super) now: Duration,
@@ -41,12 +40,11 @@ pub(super) struct Model {
     pub(super) creation_takes: Option<Duration>,
     /// The newest generation that the server has accepted.
     pub(super) accepted: u64,
-    /// How many rejections there were in a row of tokens that were never accepted.
+    /// How many tokens that were never accepted were rejected in a row, and the newest of them.
     pub(super) rejected_unused: u32,
+    pub(super) newest_rejected: u64,
     /// Those that stand by are not used before the attempt under way has failed.
     pub(super) suspects: bool,
-    /// A suspect was used after all, at the deadline of one who waited; the others need not have noticed.
-    pub(super) unannounced: bool,
     pub(super) retired: Vec<Retired>,
     pub(super) shut_down: bool,
     /// The bound of the shutdown under way.
@@ -62,7 +60,7 @@ impl Model {
             return Look::Fail(SHUT_DOWN);
         }
         if is_last && self.suspects {
-            (self.suspects, self.unannounced) = (false, true);
+            self.suspects = false;
         }
         if self.has_token() || (!self.suspects && self.standby_takes_over()) {
             return Look::Token;
@@ -87,10 +85,12 @@ impl Model {
     /// A token is sent, or leased. Who notices its age has it replaced.
     pub(super) fn take(&mut self, text: &str) -> Verdict<u64> {
         let may_send = self.has_token();
-        let backed_by = self.standby.iter().map(|it| it.limit).sum();
         let current = self.current.as_mut();
         let token = current.filter(|it| may_send && it.text == text);
         let token = token.ok_or_else(|| format!("{text} must not be sent"))?;
+        let due_at = token.old_from(self.rules.soft_point);
+        let backing = self.standby.iter().filter(|it| it.over_from() >= due_at);
+        let backed_by = backing.map(|it| it.limit).sum();
         let is_aging = token.take(self.now, self.rules.soft_point, backed_by);
         let generation = token.generation;
         if is_aging && self.may_begin_attempt() {
@@ -108,25 +108,22 @@ impl Model {
         if current != Some(generation) {
             return true;
         }
-        let was_accepted = self.accepted >= generation;
-        self.rejected_unused = if was_accepted {
-            0
-        } else {
-            self.rejected_unused + 1
-        };
+        if self.accepted >= generation {
+            self.rejected_unused = 0;
+        } else if self.newest_rejected != generation {
+            self.rejected_unused += 1;
+        }
+        self.newest_rejected = generation;
         let suspects = self.rejected_unused > 1;
         if !suspects && self.standby_takes_over() {
-            self.unannounced = false;
             return true;
         }
-        if self.attempt.is_none() {
-            if !(self.may_begin_attempt() && self.breaker_admits()) {
-                return self.standby_takes_over(); // Without a better one, the token stays.
-            }
-            self.suspects = suspects;
+        let begins = self.attempt.is_none();
+        if begins && !(self.may_begin_attempt() && self.breaker_admits()) {
+            return self.standby_takes_over(); // Without a better one, the token stays.
         }
+        self.suspects |= suspects;
         self.begin_attempt();
-        self.unannounced = false;
         if let Some(token) = self.current.take() {
             self.retire(token);
         }
@@ -169,7 +166,7 @@ impl Model {
         holds(attempt.ends_at == self.now, "no attempt ends now")?;
         let asked_at = attempt.asked_at.ok_or("nothing was asked")?;
         self.attempts_ended += 1;
-        (self.suspects, self.unannounced) = (false, false);
+        self.suspects = false;
         let replaces = std::mem::take(&mut self.replacement_wanted);
         let made = match given {
             Given::Nothing(error) => return self.fail(error, gate),

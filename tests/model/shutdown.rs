@@ -31,7 +31,6 @@ impl Model {
     /// What is live is revoked at once.
     pub(super) fn shut_down(&mut self) {
         self.shut_down = true;
-        self.unannounced = false;
         self.closing = Some(self.now + self.rules.shutdown_within);
         let now = self.now;
         let current = self.current.take().filter(|it| !it.is_over(now));

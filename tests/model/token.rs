@@ -62,11 +62,19 @@ impl Token {
     }
 
     pub(super) fn is_over(&self, now: Duration) -> bool {
-        now >= self.asked_at + self.never_sent_after()
+        now >= self.over_from()
+    }
+
+    pub(super) fn over_from(&self) -> Duration {
+        self.asked_at + self.never_sent_after()
     }
 
     pub(super) fn is_old(&self, now: Duration, soft_point: f64) -> bool {
-        now >= self.asked_at + self.lifetime.mul_f64(soft_point)
+        now >= self.old_from(soft_point)
+    }
+
+    pub(super) fn old_from(&self, soft_point: f64) -> Duration {
+        self.asked_at + self.lifetime.mul_f64(soft_point)
     }
 
     /// Not in the last 3 seconds, or the last sixth, of its life.

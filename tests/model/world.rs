@@ -62,6 +62,11 @@ impl World {
         std::mem::take(&mut self.lock().record)
     }
 
+    /// How much is on the record.
+    pub(super) fn happened(&self) -> usize {
+        self.lock().record.len()
+    }
+
     pub(super) fn script(&self, answers: Vec<Answer>) {
         self.lock().answers.extend(answers);
     }

@@ -1,10 +1,14 @@
 //! R8, R9: what a 401 does, and what it must not do.
 
+use std::convert::Infallible;
+
 use http::StatusCode;
+use http::header::AUTHORIZATION;
 use mobula_auth::{AutoRefreshingToken, ReplayRejected};
+use tokio::sync::watch;
 use tokio::time::advance;
 use tower::retry::RetryLayer;
-use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use super::script::{Answer, Server, Source, answer, request, seconds, send};
 
@@ -257,4 +261,113 @@ async fn h1_suspected_standby_tokens_are_kept_for_when_no_other_can_be_had() {
         assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-4");
         assert_eq!(source.creates(), 2);
     }
+}
+
+/// H9: also while new ones are being created for another reason, suspects are not tried.
+#[tokio::test(start_paused = true)]
+async fn h9_suspects_wait_for_the_attempt_that_is_under_way() {
+    let slow = Answer::After(seconds(5), Box::new(Answer::AsAsked));
+    let source = Source::default().then(Answer::AsAsked).then(slow);
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(2)
+        .build()
+        .unwrap();
+    let server = Server::default();
+    for number in 1..=3 {
+        server.reject(&format!("token-{number}"));
+    }
+    let first = answer(&auth, &server).await.unwrap();
+    assert_eq!(first.status(), StatusCode::UNAUTHORIZED);
+    let handle = auth.clone();
+    let refresh = tokio::spawn(async move { handle.refresh().await });
+    tokio::task::yield_now().await;
+    assert!(auth.status().is_refreshing());
+    let second = answer(&auth, &server).await.unwrap();
+    assert_eq!(second.body(), "Bearer token-2");
+
+    assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-4");
+    refresh.await.unwrap().unwrap();
+    assert_eq!(source.creates(), 2);
+}
+
+/// H1: a suspect that somebody had to use at the end of a wait is there for all who wait.
+#[tokio::test(start_paused = true)]
+async fn h1_a_suspect_that_is_used_after_all_ends_every_wait() {
+    let slow = Answer::After(seconds(20), Box::new(Answer::AsAsked));
+    let source = Source::default().then(Answer::AsAsked).then(slow);
+    let auth = AutoRefreshingToken::builder(source)
+        .standby(2)
+        .max_wait(seconds(2))
+        .build()
+        .unwrap();
+    let server = Server::default();
+    for number in 1..=2 {
+        server.reject(&format!("token-{number}"));
+        let answer = answer(&auth, &server).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    let began_at = tokio::time::Instant::now();
+    let waiting: Vec<_> = [0, 1]
+        .map(|begins_at| {
+            let (auth, server) = (auth.clone(), server.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(seconds(begins_at)).await;
+                send(&auth, &server).await.unwrap()
+            })
+        })
+        .into();
+    for waited in waiting {
+        assert_eq!(waited.await.unwrap(), "Bearer token-3");
+        assert_eq!(began_at.elapsed().as_secs(), 2);
+    }
+}
+
+/// One token that is rejected again and again, because no other can be had, says nothing of those that come later.
+#[tokio::test(start_paused = true)]
+async fn r9_two_401s_for_one_token_are_no_sign_of_a_dead_batch() {
+    let source = Source::default()
+        .then(Answer::AsAsked)
+        .then(Answer::Fail("down"));
+    let auth = AutoRefreshingToken::builder(source.clone())
+        .standby(0)
+        .request_limit(10)
+        .build()
+        .unwrap();
+    let status = watch::Sender::new(StatusCode::INTERNAL_SERVER_ERROR);
+    let server = service_fn(|request: http::Request<()>| {
+        let token = request.headers()[AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let response = http::Response::builder()
+            .status(*status.borrow())
+            .body(token);
+        async { Ok::<_, Infallible>(response.unwrap()) }
+    });
+    let mut client = auth.layer(server);
+    let mut token = async || {
+        let answer = client.ready().await.unwrap().call(request()).await.unwrap();
+        tokio::task::yield_now().await;
+        answer.into_body()
+    };
+    for _ in 0..6 {
+        assert_eq!(token().await, "Bearer token-1");
+    }
+    auth.refresh().await.unwrap_err();
+    status.send_replace(StatusCode::UNAUTHORIZED);
+    assert_eq!(token().await, "Bearer token-1");
+    assert_eq!(token().await, "Bearer token-1");
+    advance(seconds(1)).await;
+    status.send_replace(StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(
+        token().await,
+        "Bearer token-1",
+        "one that notices the budget's end"
+    );
+    assert_eq!((auth.status().standby(), source.creates()), (1, 3));
+
+    status.send_replace(StatusCode::UNAUTHORIZED);
+    assert_eq!(token().await, "Bearer token-1");
+    assert_eq!((auth.status().generation(), source.creates()), (2, 3));
+    assert_eq!(token().await, "Bearer token-2");
 }

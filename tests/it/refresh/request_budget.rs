@@ -181,3 +181,41 @@ async fn a_cost_of_the_requests_head_counts_in_place_of_1() {
     );
     assert_eq!(auth.status().requests_left(), Some(70));
 }
+
+/// A `refresh()` that was refused is over: it has no say in what a later refresh does with what is left of a token.
+#[tokio::test(start_paused = true)]
+async fn a_refused_refresh_throws_nothing_away_later() {
+    let source = Source::default()
+        .then(Answer::AsAsked)
+        .then(Answer::Fail("down"));
+    let (auth, server) = (auth_with(&source, 100, 0), Server::default());
+    send(&auth, &server).await.unwrap();
+    auth.refresh().await.unwrap_err();
+    auth.refresh().await.unwrap_err();
+    assert_eq!(source.creates(), 2, "the second one was refused");
+    tokio::time::advance(seconds(1)).await;
+    for _ in 1..100 {
+        assert_eq!(send(&auth, &server).await.unwrap(), "Bearer token-1");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((auth.status().standby(), source.creates()), (1, 3));
+}
+
+/// R14: a token that stands by, and dies before it is needed, is no reason to refresh later.
+#[tokio::test(start_paused = true)]
+async fn r14_only_tokens_that_last_count_as_a_reserve() {
+    let hour = seconds(3_600);
+    let source =
+        Source::default().then(Answer::Tokens(vec![("long", hour), ("short", seconds(60))]));
+    let (auth, server) = (auth_with(&source, 100, 1), Server::default());
+    for _ in 0..80 {
+        assert_eq!(send(&auth, &server).await.unwrap(), "Bearer long");
+        assert_eq!(source.creates(), 1);
+        tokio::time::advance(seconds(1)).await;
+    }
+    for _ in 80..100 {
+        assert_eq!(send(&auth, &server).await.unwrap(), "Bearer long");
+        tokio::task::yield_now().await;
+        assert_eq!(source.creates(), 2);
+    }
+}
