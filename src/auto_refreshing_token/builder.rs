@@ -95,8 +95,10 @@ impl AutoRefreshingTokenBuilder {
         }
     }
 
-    /// Picks request limit and standby for this many requests per second, in place of those that were set, so that tokens
-    /// live out their lifetime.
+    /// Picks lifetime, request limit and standby for this many requests per second, in place of those that were set.
+    ///
+    /// Tokens live as long as the [lifetime](Self::lifetime) that is set, and carry the rate for as long; where 25 of them
+    /// cannot, which is at more than 5,555 requests per second with the default of 1 hour, they live shorter.
     pub fn size_for(self, requests_per_second: u32) -> Self {
         Self {
             sized_for: Some(requests_per_second),
@@ -204,19 +206,18 @@ impl AutoRefreshingTokenBuilder {
                 "0 to 24 tokens can stand by: one create request brings 25 at most",
             ));
         }
-        let (request_limit, count) = match self.sized_for {
-            Some(rate) => sizing::fit(self.lifetime, rate),
-            None => (self.request_limit, 1 + self.standby),
+        let create = match self.sized_for {
+            Some(rate) => sizing::fit(self.lifetime, rate)?,
+            None => CreateTokens::default()
+                .lifetime(self.lifetime)?
+                .request_limit(self.request_limit)?
+                .count(1 + self.standby)?,
         };
-        let create = CreateTokens::default()
-            .lifetime(self.lifetime)?
-            .request_limit(request_limit)?
-            .count(count)?;
         if let Some(rate) = self.expected_rate.max(self.sized_for) {
             let soonest_soft_age = self
                 .settings
                 .policy
-                .windows(self.lifetime, request_limit, 0.0)
+                .windows(create.get_lifetime(), create.get_request_limit(), 0.0)
                 .soft_age();
             sizing::check(
                 &create,

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 
 const LARGEST_LIMIT: u64 = 1_000_000;
 const LARGEST_COUNT: u32 = 25;
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 /// Below that, a burst would spend a token that was sized for a calm rate.
 const SMALLEST_LIMIT: u64 = 1_000;
 
@@ -35,15 +36,19 @@ pub(super) fn check(
 }
 
 /// The smallest size whose tokens live as long as they should at this rate, and a quarter longer; one stands by
-/// in any case.
-pub(super) fn fit(lifetime: Duration, rate: u32) -> (u64, u32) {
-    let needed = u64::from(rate)
-        .saturating_mul(lifetime.as_secs())
-        .saturating_mul(5)
-        / 4;
+/// in any case. They live shorter than `longest` where what one create request brings would be spent by then: what
+/// is spent need not live.
+pub(super) fn fit(longest: Duration, rate: u32) -> Result<CreateTokens, Error> {
+    let with_a_quarter = |requests: u64| requests.saturating_mul(5) / 4;
+    let carried = LARGEST_LIMIT * u64::from(LARGEST_COUNT) / with_a_quarter(rate.into()).max(1);
+    let lifetime = longest.min(Duration::from_secs(carried).max(SHORTEST_LIFETIME));
+    let needed = with_a_quarter(u64::from(rate).saturating_mul(lifetime.as_secs()));
     let limit = needed.clamp(SMALLEST_LIMIT, LARGEST_LIMIT);
     let count = needed.div_ceil(limit).clamp(2, u64::from(LARGEST_COUNT));
-    (limit, u32::try_from(count).unwrap_or(LARGEST_COUNT))
+    CreateTokens::default()
+        .lifetime(lifetime)?
+        .request_limit(limit)?
+        .count(u32::try_from(count).unwrap_or(LARGEST_COUNT))
 }
 
 #[cfg(test)]
@@ -98,16 +103,26 @@ mod tests {
     fn what_is_picked_holds() {
         for lifetime in [60, 600, 3_600, 86_400].map(Duration::from_secs) {
             for rate in [0, 1, 7, 100, 1_000, 10_000, 100_000] {
-                let (limit, count) = fit(lifetime, rate);
-                let request = tokens(limit, count).lifetime(lifetime).unwrap();
-                let checked = check(&request, rate, lifetime / 2, 4);
-                assert!(
-                    checked.is_ok(),
-                    "{lifetime:?} at {rate}/s: {limit} x {count}: {checked:?}"
-                );
+                let request = fit(lifetime, rate).unwrap();
+                let checked = check(&request, rate, request.get_lifetime() / 2, 4);
+                assert!(checked.is_ok(), "{request:?} at {rate}/s: {checked:?}");
+                assert!(request.get_lifetime() <= lifetime);
             }
         }
-        assert_eq!(fit(HOUR, 100), (450_000, 2));
-        assert_eq!(fit(HOUR, 1_000), (1_000_000, 5));
+    }
+
+    #[test]
+    fn tokens_live_as_long_as_their_budget_lasts() {
+        let picked = |rate| {
+            let request = fit(HOUR, rate).unwrap();
+            let lifetime = request.get_lifetime().as_secs();
+            (lifetime, request.get_request_limit(), request.get_count())
+        };
+        assert_eq!(picked(0), (3_600, 1_000, 2));
+        assert_eq!(picked(100), (3_600, 450_000, 2));
+        assert_eq!(picked(1_000), (3_600, 1_000_000, 5));
+        assert_eq!(picked(10_000), (2_000, 1_000_000, 25));
+        assert_eq!(picked(u32::MAX), (60, 1_000_000, 25), "which check refuses");
+        assert!(fit(HOUR / 3_600, 1).is_err(), "no token lives a second");
     }
 }
