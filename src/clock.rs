@@ -1,5 +1,6 @@
 //! The only place that reads time.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -14,12 +15,43 @@ pub(crate) struct Moment {
     wall: SystemTime,
 }
 
+/// For how long a reading of the wall clock is trusted while the monotonic one goes on.
+///
+/// A machine needs longer than that to fall asleep and to wake up, so a request still sees every suspend before it; and
+/// a thread that sends thousands of requests a second reads one clock for each of them, not two.
+const WALL_IS_TRUSTED_FOR: Duration = Duration::from_millis(1);
+
+thread_local! {
+    static LAST: Cell<Option<Moment>> = const { Cell::new(None) };
+}
+
 pub(crate) fn now() -> Moment {
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
-    Moment {
-        monotonic: Instant::now(),
-        wall: SystemTime::now(),
+    let monotonic = Instant::now();
+    let now = match LAST.get() {
+        Some(last) if last.is_trusted(monotonic) => {
+            return Moment { monotonic, ..last };
+        }
+        _ => Moment {
+            monotonic,
+            wall: wall_clock(monotonic),
+        },
+    };
+    LAST.set(Some(now));
+    now
+}
+
+#[cfg_attr(
+    not(test),
+    expect(unused_variables, reason = "tests step the wall clock")
+)]
+fn wall_clock(monotonic: Instant) -> SystemTime {
+    #[cfg(test)]
+    if let Some(wall) = tests::stepped(monotonic) {
+        return wall;
     }
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    SystemTime::now()
 }
 
 impl Moment {
@@ -30,6 +62,13 @@ impl Moment {
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
+    }
+
+    /// Whether its wall clock's reading is still good at a later moment of the monotonic clock.
+    fn is_trusted(self, later: Instant) -> bool {
+        later
+            .checked_duration_since(self.monotonic)
+            .is_some_and(|passed| passed < WALL_IS_TRUSTED_FOR)
     }
 
     /// What the clocks of a machine read that slept for so long since.
@@ -48,9 +87,51 @@ impl Moment {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+pub(crate) use tests::step_wall_clock;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        /// From the first step on, the wall clock goes with the monotonic one, which a test may have paused.
+        static STEPPED: Cell<Option<Moment>> = const { Cell::new(None) };
+    }
+
+    /// Steps the wall clock, as somebody does who sets it; a suspend shows as a step forward too.
+    pub(crate) fn step_wall_clock(seconds: i64) {
+        let Moment { monotonic, wall } = now();
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        let wall = if seconds < 0 { wall - by } else { wall + by };
+        STEPPED.set(Some(Moment { monotonic, wall }));
+        LAST.set(None);
+    }
+
+    pub(super) fn stepped(monotonic: Instant) -> Option<SystemTime> {
+        let at = STEPPED.get()?;
+        Some(at.wall + monotonic.saturating_duration_since(at.monotonic))
+    }
+
+    #[test]
+    fn the_wall_clock_is_read_once_in_a_millisecond_of_the_monotonic_one() {
+        let last = now();
+        let after = |microseconds| last.monotonic + Duration::from_micros(microseconds);
+        assert!(last.is_trusted(last.monotonic));
+        assert!(last.is_trusted(after(999)));
+        assert!(!last.is_trusted(after(1_000)));
+        let earlier = last.monotonic - Duration::from_micros(1);
+        assert!(!last.is_trusted(earlier), "another runtime's clock");
+    }
+
+    #[test]
+    fn a_step_shows_in_the_next_reading() {
+        let (before, hour) = (now(), Duration::from_secs(3_600));
+        step_wall_clock(3_600);
+        assert!((hour..2 * hour).contains(&now().since(before)));
+        step_wall_clock(-7_200);
+        assert!(now().since(before) < hour, "set back");
+    }
 
     #[test]
     fn age_is_the_larger_of_both_clocks() {

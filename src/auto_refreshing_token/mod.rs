@@ -24,6 +24,8 @@ mod shutdown;
 mod sizing;
 mod source;
 mod status;
+#[cfg(all(test, not(loom)))]
+mod suspend_simulation;
 mod sync;
 mod wait;
 mod warm;
