@@ -87,7 +87,8 @@ impl Moment {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 pub(crate) use tests::step_wall_clock;
 
 #[cfg(test)]

@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::engine::Engine;
 use super::live_token::LiveToken;
+use super::until::until;
 use crate::api_token::ApiToken;
 use crate::clock;
 
@@ -52,6 +51,8 @@ impl TokenLease {
     /// Who waits here keeps the token fresh as a request would: when it ages, a refresh is begun. A
     /// replaced token goes on working for the revocation grace (30 seconds by default), time to reopen.
     ///
+    /// Outside of a tokio runtime, where nobody tells the time, it does not wait.
+    ///
     /// # Cancel safety
     /// Dropping the future loses nothing; a new one goes on waiting.
     pub async fn expired(&self) {
@@ -67,8 +68,11 @@ impl TokenLease {
                 self.engine.refresh_if_due(now);
                 look_again_in = self.live.time_left(now).min(Duration::from_secs(1));
             }
-            // Either way there is something to look at again.
-            let _ = timeout(look_again_in.min(HOP), changes.changed()).await;
+            // Whatever ends this, there is something to look at again.
+            let look_again_at = now.monotonic + look_again_in.min(HOP);
+            if until(look_again_at, changes.changed()).await.is_err() {
+                return;
+            }
         }
     }
 

@@ -24,9 +24,11 @@ mod shutdown;
 mod sizing;
 mod source;
 mod status;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod suspend_simulation;
 mod sync;
+mod until;
 mod wait;
 mod warm;
 

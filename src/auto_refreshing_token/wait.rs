@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::runtime::Handle;
-use tokio::time::timeout_at;
 
 use super::cost::Cost;
 use super::engine::{Acquired, Engine, shut_down};
 use super::live_token::{LiveToken, Taken};
 use super::refresh::no_runtime;
 use super::sync::Ordering;
+use super::until::until;
 use crate::clock;
 use crate::error::{Error, Kind};
 
@@ -84,7 +84,9 @@ impl Engine {
                 place = Some(Waiter::enter(&self)?);
             }
             // Whatever ends this, the next look tells; the engine, and so the sender, lives as long as we do.
-            let _ = timeout_at(look_again_at, changes.changed()).await;
+            if until(look_again_at, changes.changed()).await.is_err() {
+                return Err(no_runtime());
+            }
             if clock::now().monotonic >= deadline {
                 return self.last_look(cost);
             }
