@@ -52,7 +52,10 @@ impl Service<Request<Full<Bytes>>> for Watch {
         let (handle, session) = (self.handle.clone(), Arc::clone(&self.session));
         Box::pin(poll_fn(move |cx| {
             let before = is_late(&ticket, &session).then(|| in_use(&handle));
+            let sends = ticket.sends.load(Ordering::Relaxed);
             let polled = answer.as_mut().poll(cx);
+            // One that waited may have been sent only now, with the newest token there is.
+            let before = before.filter(|_| ticket.sends.load(Ordering::Relaxed) == sends);
             if let Poll::Ready(answer) = &polled {
                 look(&handle, &session, &ticket, before, answer);
             }
