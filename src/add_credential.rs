@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use tower_service::Service;
 
 use crate::credential_rules::{self, CredentialHeader, CredentialRules, Verdict};
@@ -116,8 +116,7 @@ impl Credential {
 
     fn put_on<R: HttpRequest>(&self, request: &mut R) {
         if self.rules.judge(request) == Verdict::Add {
-            let value = self.form.value(&self.secret.load()).clone();
-            credential_rules::add(request.headers_mut(), self.form.header(), value);
+            self.form.put(&self.secret.load(), request.headers_mut());
         }
     }
 }
@@ -133,6 +132,10 @@ impl fmt::Debug for Credential {
 }
 
 impl Form {
+    pub(crate) fn put(self, secret: &Secret, headers: &mut HeaderMap) {
+        credential_rules::add(headers, self.header(), self.value(secret).clone());
+    }
+
     fn header(self) -> CredentialHeader {
         match self {
             Self::AuthorizationRaw | Self::AuthorizationBearer => CredentialHeader::Authorization,

@@ -108,7 +108,7 @@ impl<S> Layer<S> for ApiKeyAuth {
 }
 
 impl KeyHeader {
-    fn form(self) -> Form {
+    pub(crate) fn form(self) -> Form {
         match self {
             Self::Authorization => Form::AuthorizationRaw,
             Self::AuthorizationBearer => Form::AuthorizationBearer,

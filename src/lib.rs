@@ -33,6 +33,7 @@
 //! |---|---|---|
 //! | an API key | [`ApiKeyAuth`] | `Authorization: KEY`, or another [`KeyHeader`] |
 //! | a token that somebody handed you | [`BearerAuth`] | `Authorization: Bearer TOKEN` |
+//! | a credential for each tenant | [`PerRequestAuth`] | the one that the request carries in its extensions |
 //! | a source of tokens, such as an API key in a `TokenClient` | `AutoRefreshingToken` | `Authorization: Bearer TOKEN`, always a good one |
 //!
 //! # Layer order
@@ -42,7 +43,7 @@
 //! ```text
 //!   trace, metrics, timeout of the whole call
 //!   retry (ReplayRejected)          a second try must pass the auth layer again, to get the next token
-//!   ApiKeyAuth | BearerAuth | AutoRefreshingToken
+//!   ApiKeyAuth | BearerAuth | PerRequestAuth | AutoRefreshingToken
 //!   concurrency and rate limits     a request that waits for its first token holds its permit meanwhile
 //!   the HTTP client
 //! ```
@@ -119,6 +120,7 @@ mod error;
 mod http_request;
 mod observe;
 mod origins;
+mod per_request_auth;
 mod secret;
 #[cfg(feature = "client")]
 mod token_client;
@@ -142,6 +144,7 @@ pub use create_tokens::CreateTokens;
 pub use error::Error;
 pub use http_request::{HttpRequest, HttpResponse, RequestHead};
 pub use origins::{Origins, RequestOrigin};
+pub use per_request_auth::{AddOwnCredential, PerRequestAuth};
 #[cfg(all(feature = "client", feature = "reqwest"))]
 pub use token_client::ReqwestTransport;
 #[cfg(feature = "client")]

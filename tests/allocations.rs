@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use http::{HeaderName, HeaderValue, Request, Response};
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error, KeyHeader,
+    PerRequestAuth,
 };
 use tower::{BoxError, Layer, Service};
 
@@ -50,7 +51,15 @@ fn request() -> Request<()> {
 }
 
 /// The allocations of 1,000 requests, which were made before.
-fn allocations<S>(mut stack: S) -> u64
+fn allocations<S>(stack: S) -> u64
+where
+    S: Service<Request<()>>,
+    S::Error: Into<BoxError>,
+{
+    allocations_of(stack, request)
+}
+
+fn allocations_of<S>(mut stack: S, request: impl Fn() -> Request<()>) -> u64
 where
     S: Service<Request<()>>,
     S::Error: Into<BoxError>,
@@ -106,7 +115,21 @@ fn w4_no_layer_allocates_in_the_steady_state() {
         );
     }
     let token = ApiToken::new("t".repeat(1_200)).unwrap();
-    assert_eq!(allocations(BearerAuth::new(token).layer(Inner)), 0);
+    assert_eq!(allocations(BearerAuth::new(token.clone()).layer(Inner)), 0);
+    let own_key = || {
+        let mut request = request();
+        request.extensions_mut().insert(key.clone());
+        request
+    };
+    let own_token = || {
+        let mut request = own_key();
+        request.extensions_mut().insert(token.clone().with_id("id"));
+        request
+    };
+    let per_request = || PerRequestAuth::new().layer(Inner);
+    assert_eq!(allocations_of(per_request(), own_key), 0);
+    assert_eq!(allocations_of(per_request(), own_token), 0);
+    assert_eq!(allocations(per_request()), 0);
     let tokens = async |_: CreateTokens| Ok::<_, Error>(vec![ApiToken::new("t".repeat(1_200))?]);
     assert_eq!(
         allocations(AutoRefreshingToken::new(tokens).layer(Inner)),

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 8] = [
     &["credential_rules", "token_source"],
     &["add_credential"],
     &["api_key_auth", "bearer_auth", "token_client"],
-    &["auto_refreshing_token"],
+    &["per_request_auth", "auto_refreshing_token"],
 ];
 
 /// Used by none of the above and using none of them, so that client and emulator cannot share one mistake.

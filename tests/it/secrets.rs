@@ -12,7 +12,7 @@ use http_body_util::Full;
 use mobula_auth::emulator::{Emulator, ErrorEnvelope, Fault, Plan};
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error, KeyHeader,
-    Measured, Origins, RefreshPolicy, ReplayRejected, TokenClient,
+    Measured, Origins, PerRequestAuth, RefreshPolicy, ReplayRejected, TokenClient,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -74,6 +74,8 @@ async fn v1_no_public_type_shows_a_secret() {
     formatted.add(&ApiKeyAuth::new(key.clone()).layer(emulator.clone()));
     formatted.add(&ApiKeyAuth::new(key.clone()));
     formatted.add(&BearerAuth::new(token.clone()));
+    formatted.add(&PerRequestAuth::new());
+    formatted.add(&PerRequestAuth::new().layer(emulator.clone()));
     let mut service = auth.layer(emulator.clone());
     formatted.add(&service);
     let request = Request::get("https://api.mobula.io/api/1/all")
@@ -238,7 +240,17 @@ async fn every_credential_is_marked_sensitive_on_its_way() {
             .unwrap();
         assert!(response.body().values().all(HeaderValue::is_sensitive));
     }
-    let token = BearerAuth::new(ApiToken::new("token").unwrap());
+    let per_request = PerRequestAuth::new().layer(seen);
+    let mut own_key = request();
+    own_key.extensions_mut().insert(key());
+    let mut own_token = request();
+    let token = ApiToken::new("token").unwrap();
+    own_token.extensions_mut().insert(token.clone());
+    for own in [own_key, own_token] {
+        let response = per_request.clone().oneshot(own).await.unwrap();
+        assert!(response.body()["authorization"].is_sensitive());
+    }
+    let token = BearerAuth::new(token);
     let response = token.layer(seen).oneshot(request()).await.unwrap();
     assert!(response.body().values().all(HeaderValue::is_sensitive));
 }
