@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-#[cfg(feature = "refresh")]
+#[cfg(any(feature = "refresh", feature = "reqwest-middleware"))]
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What went wrong, with predicates named after the remedy.

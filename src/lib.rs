@@ -93,6 +93,7 @@
 //! - **`refresh`** (default): `AutoRefreshingToken` and `TokenSource`. Without it there is no tokio.
 //! - **`client`** (default): `TokenClient`, the client of Mobula's token API.
 //! - **`reqwest`**: the layers around `reqwest::Client` 0.13, and `TokenClient::reqwest`.
+//! - **`reqwest-middleware`**: the layers as middleware of a `reqwest_middleware` 0.5 chain.
 //! - **`replay`**: `ReplayRejected`, a `tower::retry::Policy`.
 //! - **`tracing`**: events of the `tracing` crate, without secrets.
 //! - **`metrics`**: counters and gauges of the `metrics` crate.
@@ -118,6 +119,8 @@ mod credential_rules;
 pub mod emulator;
 mod error;
 mod http_request;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 mod observe;
 mod origins;
 mod per_request_auth;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `src`, lowest first: a module may use those of lower layers, and its own.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["clock", "error", "secret"],
     &["origins"],
     &["observe"],
@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 8] = [
     &["add_credential"],
     &["api_key_auth", "bearer_auth", "token_client"],
     &["per_request_auth", "auto_refreshing_token"],
+    &["middleware"],
 ];
 
 /// Used by none of the above and using none of them, so that client and emulator cannot share one mistake.
