@@ -1,6 +1,8 @@
 //! Each layer in each client, over loopback sockets: what arrives at the server, byte for byte.
 
+mod each_layer;
 mod recorder;
+mod tower_wrappers;
 
 use axum::Router;
 use axum::routing::get;
