@@ -1,6 +1,9 @@
 //! Each layer in each client, over loopback sockets: what arrives at the server, byte for byte.
 
 mod each_layer;
+mod hyper_tls;
+mod middleware_chain;
+mod per_request;
 mod recorder;
 mod tower_wrappers;
 
