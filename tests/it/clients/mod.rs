@@ -5,6 +5,8 @@ mod hyper_tls;
 mod middleware_chain;
 mod per_request;
 mod recorder;
+mod replayed_bodies;
+mod tower_http_layers;
 mod tower_wrappers;
 
 use axum::Router;
