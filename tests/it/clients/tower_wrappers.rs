@@ -233,7 +233,7 @@ async fn load_is_shed_by_the_inner_services_readiness() {
     drive::<_, HttpRequest>(stack, &server, &token_line()[0]).await;
 }
 
-/// Outside, a timeout counts the wait for a token too. (That it does not inside is in `tower_contract.rs`, where time
+/// Outside, a timeout counts the wait for a token too. (That it does not inside is in `tower_contract`, where time
 /// stands still.)
 #[tokio::test]
 async fn a_timeout_outside_ends_a_wait_for_a_token() {

@@ -1,5 +1,9 @@
 //! tower's contract (W1 to W4, W6): only what was polled ready is called, and no bound is asked for in vain.
 
+mod bounds;
+mod clones;
+mod wrappers;
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -7,10 +11,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
+use http_body_util::Empty;
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error,
+    PerRequestAuth,
 };
 use tokio_test::{assert_pending, assert_ready_ok};
 use tower::buffer::BufferLayer;
@@ -21,12 +28,20 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use tower_test::mock;
 
+/// It carries a key of its own, for the layer that looks for one.
 fn request() -> Request<()> {
-    Request::get("https://api.mobula.io/").body(()).unwrap()
+    let mut request = Request::get("https://api.mobula.io/").body(()).unwrap();
+    let own_key = ApiKey::new("key").unwrap();
+    request.extensions_mut().insert(own_key);
+    request
 }
 
 fn key_auth() -> ApiKeyAuth {
     ApiKeyAuth::new(ApiKey::new("key").unwrap())
+}
+
+fn bearer_auth() -> BearerAuth {
+    BearerAuth::new(ApiToken::new("token").unwrap())
 }
 
 /// The first token takes a second to come.
@@ -49,23 +64,23 @@ impl Clone for Strict {
     }
 }
 
-impl Service<Request<()>> for Strict {
-    type Response = Response<()>;
+impl<B> Service<Request<B>> for Strict {
+    type Response = Response<Empty<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
+    type Future = Ready<Result<Response<Empty<Bytes>>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.ready = true;
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         assert!(
             std::mem::take(&mut self.ready),
             "called without being polled ready"
         );
         assert!(request.headers().contains_key(AUTHORIZATION));
-        ready(Ok(Response::new(())))
+        ready(Ok(Response::new(Empty::new())))
     }
 }
 
@@ -124,18 +139,36 @@ async fn w1_only_the_instance_that_was_polled_ready_is_called() {
     .await;
 }
 
-#[tokio::test]
+/// An inner service that the test holds in its hand.
+type Mock = mock::Mock<Request<()>, Response<()>>;
+
+#[tokio::test(start_paused = true)]
 async fn readiness_is_the_inner_services() {
-    let (mut stack, mut handle) = mock::spawn_layer::<Request<()>, Response<()>, _>(key_auth());
-    handle.allow(0);
-    assert_pending!(stack.poll_ready());
-    handle.allow(1);
-    assert_ready_ok!(stack.poll_ready());
-    let response = stack.call(request());
-    let (sent, answer) = handle.next_request().await.unwrap();
-    assert_eq!(sent.headers()[AUTHORIZATION], "key");
-    answer.send_response(Response::new(()));
-    response.await.unwrap();
+    async fn hold<L>(layer: L, credential: &str)
+    where
+        L: Layer<Mock, Service: Service<Request<()>, Response = Response<()>, Error = BoxError>>,
+        <L::Service as Service<Request<()>>>::Future: Send + 'static,
+    {
+        let (mut stack, mut handle) = mock::spawn_layer(layer);
+        handle.allow(0);
+        assert_pending!(stack.poll_ready());
+        assert_pending!(stack.poll_ready());
+        handle.allow(1);
+        assert!(stack.is_woken());
+        assert_ready_ok!(stack.poll_ready());
+        let response = tokio::spawn(stack.call(request()));
+        let (sent, answer) = handle.next_request().await.unwrap();
+        assert_eq!(sent.headers()[AUTHORIZATION], credential);
+        answer.send_response(Response::new(()));
+        response.await.unwrap().unwrap();
+        assert_pending!(stack.poll_ready());
+    }
+    hold(key_auth(), "key").await;
+    hold(bearer_auth(), "Bearer token").await;
+    hold(PerRequestAuth::new(), "key").await;
+    let warm = refreshing();
+    warm.refresh().await.unwrap();
+    hold(warm, "Bearer token").await;
 }
 
 /// W2, R7: the request that waits keeps the permit that it was polled ready with, and gives it back.
@@ -160,16 +193,27 @@ async fn a_request_that_waits_for_a_token_keeps_its_readiness() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn errors_of_the_inner_service_come_through() {
-    let (mut stack, mut handle) = mock::spawn_layer::<Request<()>, Response<()>, _>(key_auth());
-    handle.allow(1);
-    assert_ready_ok!(stack.poll_ready());
-    let response = stack.call(request());
-    handle.next_request().await.unwrap().1.send_error("broken");
-    assert_eq!(response.await.unwrap_err().to_string(), "broken");
-    drop(handle);
-    assert!(std::future::poll_fn(|_| stack.poll_ready()).await.is_err());
+    async fn fail<L>(layer: L)
+    where
+        L: Layer<Mock, Service: Service<Request<()>, Response = Response<()>, Error = BoxError>>,
+        <L::Service as Service<Request<()>>>::Future: Send + 'static,
+    {
+        let (mut stack, mut handle) = mock::spawn_layer(layer);
+        handle.allow(1);
+        assert_ready_ok!(stack.poll_ready());
+        let response = tokio::spawn(stack.call(request()));
+        handle.next_request().await.unwrap().1.send_error("broken");
+        let error = response.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "broken");
+        drop(handle);
+        assert!(std::future::poll_fn(|_| stack.poll_ready()).await.is_err());
+    }
+    fail(key_auth()).await;
+    fail(bearer_auth()).await;
+    fail(PerRequestAuth::new()).await;
+    fail(refreshing()).await;
 }
 
 /// W4: a static layer asks nothing of the inner service that the inner service does not have: not `Clone`, not
@@ -223,18 +267,4 @@ async fn w4_the_refreshing_layer_works_on_one_thread_with_what_is_not_send() {
         stack.ready().await.unwrap().call(request).await.unwrap();
     }
     assert_eq!(seen.get(), 2);
-}
-
-#[test]
-fn layers_services_and_futures_are_send_and_sync_as_their_parts_are() {
-    fn send_sync<T: Send + Sync>(_: &T) {}
-    fn send<T: Send>(_: &T) {}
-    let (key, token) = (key_auth(), refreshing());
-    send_sync(&key);
-    send_sync(&token);
-    send_sync(&key.layer(Strict::default()));
-    let mut stack = token.layer(Strict::default());
-    send_sync(&stack);
-    stack.get_mut().ready = true;
-    send(&stack.call(request()));
 }
