@@ -1,5 +1,6 @@
 //! Each layer in each client, over loopback sockets: what arrives at the server, byte for byte.
 
+mod axum_gateway;
 mod each_layer;
 mod hyper_tls;
 mod middleware_chain;
