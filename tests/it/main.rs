@@ -5,6 +5,7 @@
     reason = "tests read the clock that they hold still"
 )]
 
+mod amplification;
 mod architecture;
 mod canaries;
 mod clients;
