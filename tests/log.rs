@@ -12,16 +12,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use canaries::Canaries;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use mobula_auth::emulator::{Emulator, Endpoint, Fault};
+use mobula_auth::emulator::{Emulator, Endpoint, Fault, Plan};
 use mobula_auth::{
-    ApiKey, ApiKeyAuth, AutoRefreshingToken, BearerAuth, CreateTokens, KeyHeader, ReplayRejected,
-    TokenClient,
+    ApiKey, ApiKeyAuth, AutoRefreshingToken, BearerAuth, CreateTokens, KeyHeader, PerRequestAuth,
+    ReplayRejected, TokenClient,
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower_http::sensitive_headers::SetSensitiveHeadersLayer;
+use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What is traced, at the level of every detail, by every crate involved.
@@ -131,6 +134,8 @@ async fn v2_no_log_line_of_any_crate_shows_a_secret() {
         .await
         .unwrap();
 
+    secrets.extend(through_trace_layers(&emulator, &server.url()).await);
+
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for said in [
         "new token in use",
@@ -141,8 +146,60 @@ async fn v2_no_log_line_of_any_crate_shows_a_secret() {
     ] {
         assert!(log.contains(said), "nothing traced says: {said}");
     }
-    for of_others in ["hyper_util::", "h2::"] {
+    for of_others in ["hyper_util::", "h2::", "tower_http::trace"] {
         assert!(log.contains(of_others), "nothing of {of_others} was traced");
     }
+    // `Trace` prints the headers that it sees: ours, and that of the caller, are there and are not shown.
+    assert!(log.matches("\"authorization\": Sensitive").count() >= 8);
+    assert!(log.matches("\"x-api-key\": Sensitive").count() >= 2);
     Canaries::new(secrets.iter().map(String::as_str)).assert_absent("the log", &log);
+}
+
+/// Sends a request with each layer between two `Trace`s that print all headers, and gives the secrets that were sent.
+async fn through_trace_layers(emulator: &Emulator, url: &str) -> Vec<String> {
+    let key = ApiKey::new(emulator.api_key()).unwrap();
+    let http_client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let tokens = TokenClient::new(http_client.clone(), key.clone())
+        .base_url(url)
+        .unwrap();
+    emulator.advance(Duration::from_secs(61));
+    let auth = AutoRefreshingToken::new(tokens);
+    let token = auth.lease().await.unwrap().token().clone();
+    let callers_own = emulator.add_api_key(Plan::Growth);
+    let request = || {
+        let mut request = Request::get(format!("{url}/api/1/all"))
+            .header("authorization", &callers_own)
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        request.extensions_mut().insert(key.clone());
+        request
+    };
+    let trace = || {
+        TraceLayer::new_for_http()
+            .make_span_with(DefaultMakeSpan::new().include_headers(true))
+            .on_response(DefaultOnResponse::new().include_headers(true))
+    };
+    macro_rules! send {
+        ($($layer:expr),*) => {$(
+            let stack = ServiceBuilder::new()
+                .layer(SetSensitiveHeadersLayer::new([AUTHORIZATION]))
+                .layer(trace())
+                .layer($layer)
+                .layer(trace())
+                .service(http_client.clone());
+            let response = stack.oneshot(request()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        )*};
+    }
+    let with_key = ApiKeyAuth::new(key.clone());
+    send!(
+        with_key.clone(),
+        with_key.clone().header(KeyHeader::AuthorizationBearer),
+        with_key.clone().header(KeyHeader::XApiKey),
+        with_key.keep_existing(),
+        BearerAuth::new(token.clone()),
+        PerRequestAuth::new().header(KeyHeader::XApiKey),
+        auth
+    );
+    vec![callers_own.clone(), token.expose_secret().to_owned()]
 }
