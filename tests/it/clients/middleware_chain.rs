@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Extensions, StatusCode};
-use mobula_auth::emulator::Emulator;
+use mobula_auth::emulator::{Emulator, Endpoint, Fault};
 use mobula_auth::{
     ApiKey, ApiToken, AutoRefreshingToken, CreateTokens, Error, KeyHeader, Origins, PerRequestAuth,
     ReplayRejected, TokenClient,
@@ -160,6 +160,24 @@ async fn each_try_of_reqwest_retry_gets_the_next_token() {
     let counts = mission.emulator.counts();
     assert_eq!((counts.data.received, counts.data.denied), (3, 1));
     assert_eq!((counts.create.received, counts.violations), (1, 0));
+}
+
+/// A credential of the request's own is there for each try.
+#[tokio::test]
+async fn each_try_of_reqwest_retry_finds_the_requests_own_credential() {
+    let mission = Mission::start().await;
+    let client = builder()
+        .with(retry_once())
+        .with(PerRequestAuth::new())
+        .build();
+    let busy = Fault::status(StatusCode::SERVICE_UNAVAILABLE);
+    mission.emulator.fault(busy.on(Endpoint::Data));
+    let mut extensions = Extensions::new();
+    extensions.insert(ApiKey::new(mission.emulator.api_key()).unwrap());
+    let sent = client.execute_with_extensions(mission.request(), &mut extensions);
+    assert_eq!(sent.await.unwrap().status(), StatusCode::OK);
+    let counts = mission.emulator.counts();
+    assert_eq!((counts.data.received, counts.data.denied), (2, 1));
 }
 
 /// `ReplayRejected` goes around the whole client: the mark that it goes by comes through the chain.

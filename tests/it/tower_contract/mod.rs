@@ -240,14 +240,11 @@ async fn w4_static_layers_need_no_bound() {
     let mut stack = key_auth().layer(Odd(&calls));
     let answered: Rc<u32> = stack.call(Request::new(Rc::clone(&body))).await.unwrap();
     assert_eq!((*answered, calls.get()), (1, 1));
-    assert_eq!(
-        *BearerAuth::new(ApiToken::new("t").unwrap())
-            .layer(stack)
-            .call(Request::new(body))
-            .await
-            .unwrap(),
-        2
-    );
+    let mut stack = bearer_auth().layer(stack);
+    let answered = stack.call(Request::new(Rc::clone(&body))).await.unwrap();
+    assert_eq!(*answered, 2);
+    let mut stack = PerRequestAuth::new().layer(stack);
+    assert_eq!(*stack.call(Request::new(body)).await.unwrap(), 3);
 }
 
 /// The refreshing layer asks for `Clone` and for a response with a status, and is `Send` exactly if the inner one is.
