@@ -155,6 +155,8 @@ async fn requests_pass_a_buffer_while_others_wait_for_a_token() {
     let mut waiting = JoinSet::new();
     for _ in 0..3 {
         waiting.spawn(stack.ready().await.unwrap().call(bare(&server)));
+        // Lets it begin to wait.
+        tokio::task::yield_now().await;
     }
     for _ in 0..3 {
         let ready = stack.ready().await.unwrap();
@@ -179,9 +181,13 @@ async fn a_concurrency_limit_gets_its_permits_back() {
         .layer(auth)
         .concurrency_limit(2)
         .service(hyper_client(false));
-    let given_up = stack.ready().await.unwrap().call(bare(&server));
+    let waiting = stack.ready().await.unwrap().call(bare(&server));
+    let mut given_up = tokio_test::task::spawn(waiting);
+    tokio_test::assert_pending!(given_up.poll());
     drop(given_up);
     let waiting = stack.ready().await.unwrap().call(bare(&server));
+    let mut waiting = tokio_test::task::spawn(waiting);
+    tokio_test::assert_pending!(waiting.poll());
     let ready = stack.ready().await.unwrap();
     ready.call(with_a_credential(&server)).await.unwrap();
     gate.open();
@@ -212,6 +218,8 @@ async fn load_is_shed_by_the_inner_services_readiness() {
     let mut waiting = JoinSet::new();
     for _ in 0..50 {
         waiting.spawn(stack.ready().await.unwrap().call(bare(&server)));
+        // Lets it begin to wait.
+        tokio::task::yield_now().await;
     }
     gate.open();
     while let Some(sent) = waiting.join_next().await {
