@@ -5,6 +5,7 @@ mod each_layer;
 mod hyper_tls;
 mod middleware_chain;
 mod per_request;
+mod readme_table;
 mod recorder;
 mod replayed_bodies;
 mod tower_http_layers;
