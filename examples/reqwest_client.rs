@@ -1,4 +1,4 @@
-//! reqwest with each of the three layers: the same client, the same requests, another credential.
+//! reqwest with each layer that takes its requests: the same client, the same requests, another credential.
 //!
 //! ```sh
 //! cargo run --example reqwest_client

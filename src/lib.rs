@@ -55,7 +55,8 @@
 //! # Clients
 //!
 //! The layers are generic over [`HttpRequest`], which `http::Request<B>` and, with feature `reqwest`, `reqwest::Request`
-//! implement. So they wrap any `Service` of either, and convert nothing:
+//! implement. So they wrap any `Service` of either, and convert nothing. The README lists the clients and wrappers that
+//! are tested, with what there is to know of each.
 //!
 //! ```no_run
 //! # use mobula_auth::{ApiKey, ApiKeyAuth};
