@@ -105,6 +105,7 @@ const ROWS: [(&str, &[&str]); 16] = [
         &[
             "tower_http_layers::follow_redirect",
             "tower_http_layers::a_redirect_within_an_origin_keeps_the_credential",
+            "tower_http_layers::a_redirect_within_an_origin_keeps_the_requests_own_credential",
         ],
     ),
     (

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
 use http_body_util::Empty;
+use mobula_auth::{ApiKey, PerRequestAuth};
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -18,7 +19,7 @@ use tower_http::trace::TraceLayer;
 
 use super::each_layer::{each_layer, in_both_orders};
 use super::recorder::credential_lines;
-use super::{http_request, hyper_client};
+use super::{KEY, expected, http_request, hyper_client};
 
 type HttpRequest = Request<Empty<Bytes>>;
 
@@ -88,6 +89,31 @@ async fn a_redirect_within_an_origin_keeps_the_credential() {
     for (line, mut stack) in each_layer::<_, HttpRequest>(&redirecting) {
         hop(&mut stack, &start, &hops, &line).await;
     }
+}
+
+/// The credential is taken out of each hop's extensions, and `FollowRedirect` puts a copy into the next hop's.
+#[tokio::test]
+async fn a_redirect_within_an_origin_keeps_the_requests_own_credential() {
+    let (url, hops) = redirecting_server().await;
+    let own = |keep| {
+        let mut request = http_request(&format!("{url}/start"));
+        request.extensions_mut().insert(ApiKey::new(KEY).unwrap());
+        ServiceBuilder::new()
+            .layer(FollowRedirectLayer::new().preserve_extensions(keep))
+            .layer(PerRequestAuth::new())
+            .service(hyper_client(false))
+            .oneshot(request)
+    };
+    let line = expected()[0].clone();
+    own(true).await.unwrap();
+    let arrived = std::mem::take(&mut *hops.lock().unwrap());
+    assert_eq!(arrived.len(), 2);
+    assert!(arrived.iter().all(|(_, lines)| *lines == [line.as_str()]));
+
+    own(false).await.unwrap();
+    let arrived = std::mem::take(&mut *hops.lock().unwrap());
+    assert_eq!(arrived[0].1, [line]);
+    assert!(arrived[1].1.iter().all(|line| !line.contains(KEY)));
 }
 
 async fn hop<S, B>(stack: &mut S, start: &str, hops: &Hops, line: &str)
