@@ -1,7 +1,7 @@
 //! Where credentials may go.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use http::Uri;
@@ -221,9 +221,19 @@ impl<'a> RequestOrigin<'a> {
             None => None,
         };
         match port {
-            Some(port) if !host.is_empty() => Self::Known { https, host, port },
+            Some(port) if is_host(host) => Self::Known { https, host, port },
             _ => Self::Unclear,
         }
+    }
+}
+
+/// `http` lets anything stand in brackets; only an IPv6 address may (RFC 3986, section 3.2.2).
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains(['[', ']']),
     }
 }
 
@@ -299,6 +309,9 @@ mod tests {
             "http://128.0.0.1/",
             "http://0.0.0.0/",
             "http://[::]/",
+            "http://[127.0.0.1]/",
+            "http://[localhost]/",
+            "http://localhost[::1]/",
             "http://[::ffff:10.0.0.1]/",
             "ftp://api.mobula.io/",
             "wss://api.mobula.io/",
@@ -337,6 +350,7 @@ mod tests {
             "http://proxy.example.com",
             "ftp://proxy.example.com",
             "https://*.example.com/*",
+            "https://[proxy.example.com]",
         ] {
             assert!(
                 Origins::only([origin])
