@@ -117,12 +117,21 @@ pub(super) fn recorded_path(route: Route<'_>, path: &str) -> Cow<'static, str> {
 fn redacted(path: &str) -> Cow<'static, str> {
     let mut kept = String::new();
     for segment in path.split('/').skip(1).take(MAX_SEGMENTS) {
-        let secret =
-            segment.len() >= MAX_SEGMENT || segment.len() == UUID_LENGTH || segment.contains('%');
+        let secret = segment.len() >= MAX_SEGMENT || holds_uuid(segment) || segment.contains('%');
         kept.push('/');
         kept.push_str(if secret { "..." } else { segment });
     }
     Cow::Owned(kept)
+}
+
+/// A key is a UUID, and may stand within other text.
+fn holds_uuid(segment: &str) -> bool {
+    segment.as_bytes().windows(UUID_LENGTH).any(|window| {
+        window.iter().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    })
 }
 
 /// Requests and violations kept, of each.

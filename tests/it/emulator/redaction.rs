@@ -88,3 +88,16 @@ async fn refusals_do_not_echo_what_was_sent() {
         assert!(!String::from_utf8_lossy(&answer.body).contains("canary"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_within_other_text_of_a_path_is_not_recorded() {
+    let emulator = Emulator::new();
+    let key = emulator.api_key();
+    for segment in [key.clone(), format!("x{key}"), format!("{key}-and-more")] {
+        let request = Request::get(format!("/api/1/{segment}/kept")).body(String::new());
+        let _ = call(&emulator, request.expect("valid")).await;
+    }
+    for request in emulator.requests() {
+        assert_eq!(request.path, "/api/1/.../kept");
+    }
+}
