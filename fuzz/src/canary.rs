@@ -56,8 +56,8 @@ fn unescaped(text: &str) -> String {
         {
             (char, 6)
         } else if let Some(char) = rest.strip_prefix('\\').and_then(|rest| rest.chars().next()) {
-            // An escaped line break is none of the secret's characters.
-            let is_control = matches!(char, '0' | 'n' | 'r' | 't');
+            // An escaped control character is none of the secret's, however it is written.
+            let is_control = matches!(char, '0' | 'n' | 'r' | 't' | 'u');
             (if is_control { '\n' } else { char }, 1 + char.len_utf8())
         } else {
             (next, next.len_utf8())

@@ -38,17 +38,20 @@ const MAX_REQUESTS: usize = 32;
 pub fn check(input: &[u8]) {
     let (first, requests) = split_once(input, b"\n");
     let switches = Switches::parse(&String::from_utf8_lossy(first));
-    let mut visit = Visit::of(switches);
-    let mut rest = Some(requests);
-    for _ in 0..MAX_REQUESTS {
-        let Some(requests) = rest else {
-            break;
-        };
-        let (request, after) = split_once(requests, b"\n---\n");
-        visit.step(request);
-        rest = (!after.is_empty()).then_some(after);
-    }
-    visit.end();
+    // All of it in the runtime: outside, the emulator's clock would be the machine's.
+    block_on(async {
+        let mut visit = Visit::of(switches);
+        let mut rest = Some(requests);
+        for _ in 0..MAX_REQUESTS {
+            let Some(requests) = rest else {
+                break;
+            };
+            let (request, after) = split_once(requests, b"\n---\n");
+            visit.step(request).await;
+            rest = (!after.is_empty()).then_some(after);
+        }
+        visit.end();
+    });
 }
 
 /// An emulator, and what is known of it from outside.
@@ -77,12 +80,12 @@ impl Visit {
         }
     }
 
-    fn step(&mut self, text: &[u8]) {
+    async fn step(&mut self, text: &[u8]) {
         if let Some(wait) = text.strip_prefix(b"WAIT ") {
             let wait = String::from_utf8_lossy(wait).trim().parse().unwrap_or(0);
             self.emulator.advance(Duration::from_millis(wait));
         } else if let Some(request) = self.request(text) {
-            self.send(request);
+            self.send(request).await;
         }
     }
 
@@ -107,16 +110,14 @@ impl Visit {
             .replace("{id}", &self.id)
     }
 
-    fn send(&mut self, request: Request<Full<Bytes>>) {
+    async fn send(&mut self, request: Request<Full<Bytes>>) {
         let method = request.method().clone();
         let uri = request.uri().clone();
         let caller = self.caller(request.headers());
-        let (head, body) = block_on(async {
-            let answer = self.emulator.clone().oneshot(request).await;
-            let (head, body) = answer.expect("no fault was set").into_parts();
-            let body = body.collect().await.expect("no fault was set").to_bytes();
-            (Response::from_parts(head, ()), body)
-        });
+        let answer = self.emulator.clone().oneshot(request).await;
+        let (head, body) = answer.expect("no fault was set").into_parts();
+        let body = body.collect().await.expect("no fault was set").to_bytes();
+        let head = Response::from_parts(head, ());
         let status = head.status();
         assert!(status.as_u16() < 500 && !status.is_informational() && !status.is_redirection());
         assert_eq!(head.headers()[SERVER], "mobula-auth-emulator");

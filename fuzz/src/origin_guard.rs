@@ -81,9 +81,12 @@ fn check_uri(origins: &Origins, added: Option<&Url>, target: &str, uri: &Uri) {
     let layer = ApiKeyAuth::new(key()).origins(origins.clone());
     let mut before = HeaderMap::new();
     before.insert("accept", HeaderValue::from_static("*/*"));
+    before.insert("x-api-key", HeaderValue::from_static("of-the-caller"));
     let headers = headers_sent(&layer, uri.clone(), before);
+    // L5: one credential, ours in place of the caller's.
     assert_eq!(headers.contains_key("authorization"), allows);
-    assert_eq!(headers.len(), 1 + usize::from(allows));
+    assert_eq!(headers.contains_key("x-api-key"), !allows);
+    assert_eq!(headers.len(), 2);
 }
 
 fn check_url(origins: &Origins, added: Option<&Url>, url: Url) {

@@ -9,7 +9,7 @@
 //!
 //! The first line has the status, and words. `hang`: no answer comes. `refuse`: an error comes in its place, with the lines of
 //! the body as its causes. `stall`, `break`: the body has no end, or ends with such an error. `chunks=N`: it comes in pieces of
-//! N bytes. `repeat=N`: all of it N times. `announced=N`: so many bytes are announced. What else the words may be is the
+//! N bytes. `blanks=N`: with N blanks at its end. `announced=N`: so many bytes are announced. What else the words may be is the
 //! target's affair.
 
 use std::collections::VecDeque;
@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use mobula_auth::TokenClient;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -199,6 +199,7 @@ impl Service<Request<Full<Bytes>>> for Server {
         assert!(!request.uri().to_string().contains(KEY));
         let script = Arc::clone(&self.script);
         Box::pin(async move {
+            assert_documented(request).await;
             if script.says("hang") {
                 std::future::pending::<()>().await;
             }
@@ -211,6 +212,19 @@ impl Service<Request<Full<Bytes>>> for Server {
             Ok(response)
         })
     }
+}
+
+/// A create request asks for a lifetime in milliseconds, within the documented bounds; the others have no body.
+async fn assert_documented(request: Request<Full<Bytes>>) {
+    let is_create = request.method() == Method::POST;
+    let Ok(body) = request.into_body().collect().await;
+    let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+    let lifetime = body["expiresIn"].as_u64();
+    let bounds = 60_000..=86_400_000;
+    assert_eq!(
+        lifetime.is_some_and(|lifetime| bounds.contains(&lifetime)),
+        is_create
+    );
 }
 
 pub(crate) struct ScriptedBody {
