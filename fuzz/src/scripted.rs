@@ -35,6 +35,9 @@ use super::canary::{self, KEY};
 /// The default of the token client, which no answer may outlast.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// More than that is not read of an answer.
+const MAX_BODY: usize = 256 * 1024;
+
 /// What the server answers.
 pub(crate) struct Script {
     pub(crate) status: StatusCode,
@@ -65,10 +68,9 @@ impl Script {
             body: Bytes::copy_from_slice(rest),
             words: words.collect(),
         };
-        if let Some(times) = script.number("repeat") {
-            script.body = rest
-                .repeat(usize::try_from(times.min(128)).unwrap_or_default())
-                .into();
+        if let Some(blanks) = script.number("blanks") {
+            let blanks = usize::try_from(blanks.min(300_000)).unwrap_or_default();
+            script.body = [rest, &b" ".repeat(blanks)].concat().into();
         }
         script
     }
@@ -97,12 +99,12 @@ impl Script {
             .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// Whether the answer comes as it is written, head and body.
+    /// Whether the answer comes as it is written, head and body, and is not too long.
     pub(crate) fn is_whole(&self) -> bool {
         let breaks = ["hang", "refuse", "stall", "break"];
         !breaks.into_iter().any(|word| self.says(word))
-            && self.body.len() + self.body.len() / self.chunk_len() < 250_000
-            && self.announced() < 250_000
+            && self.body.len() <= MAX_BODY
+            && self.announced() <= MAX_BODY as u64
     }
 
     /// Whether a reader may take the body for JSON.
