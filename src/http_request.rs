@@ -130,19 +130,7 @@ impl HttpRequest for reqwest::Request {
     }
 
     fn origin(&self) -> RequestOrigin<'_> {
-        let url = self.url();
-        let https = match url.scheme() {
-            "https" => true,
-            "http" => false,
-            _ => return RequestOrigin::Unclear,
-        };
-        match (url.host_str(), url.port_or_known_default()) {
-            // reqwest turns user information into a credential of its own: such a URL is not ours.
-            (Some(host), Some(port)) if url.username().is_empty() && url.password().is_none() => {
-                RequestOrigin::Known { https, host, port }
-            }
-            _ => RequestOrigin::Unclear,
-        }
+        RequestOrigin::of_url(self.url())
     }
 
     fn head(&self) -> RequestHead<'_> {

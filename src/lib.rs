@@ -118,6 +118,8 @@ mod create_tokens;
 mod credential_rules;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+#[cfg(feature = "reqwest")]
+mod env_proxy;
 mod error;
 mod http_request;
 #[cfg(feature = "reqwest-middleware")]

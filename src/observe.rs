@@ -19,6 +19,11 @@ pub(crate) fn credential_withheld(origin: RequestOrigin<'_>) {
         RequestOrigin::Unclear => {
             tracing::warn!("request sent without a credential: its origin is unclear");
         }
+        RequestOrigin::Proxied { host, port } => tracing::warn!(
+            host,
+            port,
+            "request sent without a credential: over plain http, a proxy of the environment would read it"
+        ),
     }
     #[cfg(not(feature = "tracing"))]
     let _ = origin;

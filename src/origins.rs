@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use http::Uri;
 
+#[cfg(feature = "reqwest")]
+use crate::env_proxy;
 use crate::error::{Error, Kind};
 
 /// The hosts that take Mobula's credentials, by docs.mobula.io and Mobula's own apps. The demo host is not
@@ -34,6 +36,7 @@ const MOBULA: [&str; 4] = [
 pub struct Origins {
     allowed: Arc<[Origin]>,
     loopback: bool,
+    proxied: bool,
     any: bool,
 }
 
@@ -62,6 +65,14 @@ pub enum RequestOrigin<'a> {
         /// The port.
         port: u16,
     },
+    /// A host and a port over plain http, by a client that sends it through a proxy of the environment, to be read there.
+    #[non_exhaustive]
+    Proxied {
+        /// The host, an IPv6 address in brackets.
+        host: &'a str,
+        /// The port.
+        port: u16,
+    },
 }
 
 impl Origins {
@@ -77,6 +88,7 @@ impl Origins {
         Ok(Self {
             allowed: allowed?.into(),
             loopback: false,
+            proxied: false,
             any: false,
         })
     }
@@ -100,12 +112,27 @@ impl Origins {
         }
     }
 
+    /// These origins, plain http to loopback among them even where the environment sends it through a proxy.
+    ///
+    /// A reqwest client takes its proxies from the environment (`HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), for loopback too, and
+    /// a proxy reads all of a plain-http request. So a reqwest request that would go that way gets no credential. That is
+    /// too careful for a client built with `no_proxy()`, which no layer can see: say so with this, or better with
+    /// `NO_PROXY=localhost,127.0.0.1,::1` in the environment.
+    #[must_use]
+    pub fn danger_ignore_env_proxy(self) -> Self {
+        Self {
+            proxied: true,
+            ..self
+        }
+    }
+
     /// Every origin, over plain http too: whoever can redirect or misconfigure the client gets the credential.
     #[must_use]
     pub fn danger_any() -> Self {
         Self {
             allowed: Arc::new([]),
             loopback: true,
+            proxied: true,
             any: true,
         }
     }
@@ -126,6 +153,10 @@ impl Origins {
                     })
                     || (self.loopback && is_loopback(host))
             }
+            RequestOrigin::Proxied { host, port } => {
+                let https = false;
+                self.proxied && self.allows(RequestOrigin::Known { https, host, port })
+            }
         }
     }
 }
@@ -142,6 +173,7 @@ impl Default for Origins {
         Self {
             allowed,
             loopback: true,
+            proxied: false,
             any: false,
         }
     }
@@ -156,6 +188,9 @@ impl fmt::Debug for Origins {
         list.entries(self.allowed.iter());
         if self.loopback {
             list.entry(&format_args!("loopback"));
+        }
+        if self.proxied {
+            list.entry(&format_args!("proxied"));
         }
         list.finish()
     }
@@ -180,7 +215,9 @@ impl Origin {
                 host: host.to_ascii_lowercase().into(),
                 port,
             }),
-            RequestOrigin::Absent | RequestOrigin::Unclear => Err(Self::not_an_origin()),
+            RequestOrigin::Absent | RequestOrigin::Unclear | RequestOrigin::Proxied { .. } => {
+                Err(Self::not_an_origin())
+            }
         }
     }
 
@@ -222,6 +259,26 @@ impl<'a> RequestOrigin<'a> {
         };
         match port {
             Some(port) if is_host(host) => Self::Known { https, host, port },
+            _ => Self::Unclear,
+        }
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn of_url(url: &'a reqwest::Url) -> Self {
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Self::Unclear,
+        };
+        match (url.host_str(), url.port_or_known_default()) {
+            // reqwest turns user information into a credential of its own: such a URL is not ours.
+            (Some(host), Some(port)) if url.username().is_empty() && url.password().is_none() => {
+                if !https && env_proxy::takes(url) {
+                    Self::Proxied { host, port }
+                } else {
+                    Self::Known { https, host, port }
+                }
+            }
             _ => Self::Unclear,
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of `src`, lowest first: a module may use those of lower layers, and its own.
 const LAYERS: [&[&str]; 9] = [
-    &["clock", "error", "secret"],
+    &["clock", "env_proxy", "error", "secret"],
     &["origins"],
     &["observe"],
     &["api_key", "api_token", "create_tokens", "http_request"],

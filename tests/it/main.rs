@@ -12,6 +12,7 @@ mod clients;
 mod emulator;
 mod environment;
 mod mission;
+mod proxies;
 mod quickstart;
 mod refresh;
 mod secrets;
