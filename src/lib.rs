@@ -127,6 +127,7 @@ mod middleware;
 mod observe;
 mod origins;
 mod per_request_auth;
+mod redirects;
 mod secret;
 #[cfg(feature = "client")]
 mod token_client;

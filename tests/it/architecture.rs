@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 9] = [
     &["clock", "env_proxy", "error", "secret"],
     &["origins"],
-    &["observe"],
+    &["observe", "redirects"],
     &["api_key", "api_token", "create_tokens", "http_request"],
     &["credential_rules", "token_source"],
     &["add_credential"],

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, header};
 use http_body_util::Empty;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use mobula_auth::emulator::Emulator;
@@ -218,4 +218,45 @@ fn where_no_proxy_comes_between_loopback_has_its_credentials() {
         assert_eq!(said, expected, "{variables:?}");
     }
     assert_eq!(proxy.with_credentials(), 0);
+}
+
+const REDIRECTED: &str = "proxies::redirected_in_an_environment";
+
+/// From a loopback host that no proxy is used for to one that is sent through the proxy.
+#[tokio::test]
+#[ignore = "run by the test below"]
+async fn redirected_in_an_environment() {
+    let server = Recorder::start(
+        "HTTP/1.1 307 Go\r\nlocation: http://localhost:9/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    );
+    let mut client = reqwest::Client::builder();
+    if std::env::var_os("MISTAKEN").is_none() {
+        client = client.redirect(Origins::default().redirect_policy());
+    }
+    let auth = ApiKeyAuth::new(ApiKey::new(KEY).unwrap()).header(KeyHeader::XApiKey);
+    let stack = auth.layer(client.build().unwrap());
+    let request = reqwest_get(&format!("http://127.0.0.1:{}/", server.port));
+    let response = stack.oneshot(request).await.unwrap();
+    let location = response.headers().get(header::LOCATION).is_some();
+    println!(
+        "said: {}, {location}, sent {}",
+        response.status(),
+        server.with_credentials()
+    );
+}
+
+#[test]
+fn l10_the_redirect_policy_leads_through_no_proxy() {
+    let proxy = Recorder::start(OK);
+    let url = format!("http://127.0.0.1:{}", proxy.port);
+    let variables = [("HTTP_PROXY", url.as_str()), ("NO_PROXY", "127.0.0.1")];
+    let said = in_an_environment(REDIRECTED, &variables);
+    assert_eq!(said, "307 Temporary Redirect, true, sent 1");
+    assert_eq!(proxy.heads(), [""; 0]);
+    let mistaken = [&variables[..], &[("MISTAKEN", "1")]].concat();
+    assert_eq!(
+        in_an_environment(REDIRECTED, &mistaken),
+        "200 OK, false, sent 1"
+    );
+    assert_eq!(proxy.with_credentials(), 1);
 }
