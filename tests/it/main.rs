@@ -14,6 +14,7 @@ mod environment;
 mod mission;
 mod proxies;
 mod quickstart;
+mod redirects;
 mod refresh;
 mod secrets;
 mod token_client;
