@@ -11,7 +11,8 @@ use std::error::Error;
 
 use mobula_auth::emulator::{CredentialKind, Emulator, KeyHeader as SeenIn};
 use mobula_auth::{
-    ApiKey, ApiKeyAuth, AutoRefreshingToken, BearerAuth, CreateTokens, KeyHeader, TokenClient,
+    ApiKey, ApiKeyAuth, AutoRefreshingToken, BearerAuth, CreateTokens, KeyHeader, Origins,
+    TokenClient,
 };
 use reqwest::{Client, Method, Request, Response};
 use tower::{Layer, Service, ServiceExt};
@@ -29,10 +30,10 @@ async fn main() -> Result<(), AnyError> {
     let tokens = TokenClient::reqwest(key.clone())?.base_url(server.url())?;
     let handed_out = tokens.create(CreateTokens::default()).await?.remove(0);
 
-    // reqwest carries `x-api-key` along when it follows a redirect to another host, so it must not follow any.
+    // By its own policy reqwest carries credentials along when it follows redirects to another host.
     let http_client = Client::builder()
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(Origins::default().redirect_policy())
         .build()?;
 
     println!("ApiKeyAuth, in each of its forms");

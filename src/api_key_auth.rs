@@ -49,8 +49,8 @@ pub enum KeyHeader {
     Authorization,
     /// `Authorization: Bearer KEY`, for gateways that insist on a scheme.
     AuthorizationBearer,
-    /// `x-api-key: KEY`. Unlike `Authorization`, HTTP clients carry it to other hosts when they follow redirects, and
-    /// shared caches do not take it for a credential (RFC 9111, section 3.5): turn redirects off in the client.
+    /// `x-api-key: KEY`. Unlike `Authorization`, HTTP clients carry it to any host when they follow redirects, and shared
+    /// caches do not take it for a credential (RFC 9111, section 3.5). Give a reqwest client `Origins::redirect_policy`.
     XApiKey,
 }
 

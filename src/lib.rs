@@ -49,8 +49,10 @@
 //! ```
 //!
 //! A layer that follows redirects may stand outside or inside: each request is judged by its own origin, when it passes.
-//! What it carries further inside is the HTTP client's affair: reqwest's own redirects drop `Authorization` on the way to
-//! another host, and not `x-api-key`.
+//! What follows them further inside repeats the header that our layer put there, and is not seen by it. reqwest does so on
+//! its own, and takes `x-api-key` anywhere, and `Authorization` to a foreign host that redirects to itself: build its client
+//! with `Origins::redirect_policy`. tower-http's `FollowRedirect`, put inside, takes `x-api-key` anywhere: put it outside, or
+//! let its policy ask [`Origins::allows_uri`].
 //!
 //! # Clients
 //!
@@ -59,14 +61,15 @@
 //! are tested, with what there is to know of each.
 //!
 //! ```no_run
-//! # use mobula_auth::{ApiKey, ApiKeyAuth};
+//! # use mobula_auth::{ApiKey, ApiKeyAuth, Origins};
 //! # use tower::Layer;
-//! # fn main() -> Result<(), mobula_auth::Error> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # type Body = http_body_util::Full<bytes::Bytes>;
 //! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! let auth = ApiKeyAuth::new(ApiKey::from_env()?);
 //! let with_hyper = auth.layer(Client::builder(TokioExecutor::new()).build_http::<Body>());
-//! let with_reqwest = auth.layer(reqwest::Client::new());
+//! let http_client = reqwest::Client::builder().redirect(Origins::default().redirect_policy());
+//! let with_reqwest = auth.layer(http_client.build()?);
 //! let in_process = auth.pinned_origin().layer(axum::Router::<()>::new());
 //! # drop((with_hyper, with_reqwest, in_process));
 //! # Ok(())
@@ -79,6 +82,9 @@
 //! a credential; one that names no origin does too, unless the layer was told that its peer is pinned. Exactly one
 //! credential leaves: what the caller put into `Authorization` and `x-api-key` is replaced, or kept if so set.
 //!
+//! A reqwest request over plain http, which is to loopback, gets none if the environment (`HTTP_PROXY`, `ALL_PROXY`,
+//! `NO_PROXY`) sends it through a proxy: that would read it. See `Origins::danger_ignore_env_proxy`.
+//!
 //! # Testing
 //!
 //! Feature `emulator` has Mobula's auth service as a tower service and as a server on loopback. It follows tokio's clock,
@@ -86,7 +92,7 @@
 //!
 //! # What it does not do
 //!
-//! It stores nothing on disk, reads no environment unasked, checks no JWT (to a client, a token is opaque), signs no
+//! It stores nothing on disk, reads no environment unasked but for reqwest's proxies, checks no JWT (to a client, a token is opaque), signs no
 //! websocket messages (it leases you the token for them), and brings no TLS.
 //!
 //! # Features

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use mobula_auth::emulator::{Emulator, Server};
-use mobula_auth::{ApiKey, ReqwestTransport, TokenClient};
+use mobula_auth::{ApiKey, Origins, ReqwestTransport, TokenClient};
 
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -46,7 +46,9 @@ impl Mobula {
     }
 
     pub(crate) fn http_builder(&self) -> reqwest::ClientBuilder {
-        let builder = reqwest::Client::builder().timeout(Duration::from_secs(20));
+        let builder = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .redirect(Origins::default().redirect_policy());
         // A proxy of the environment has no way to this machine's loopback.
         if self.emulated.is_some() {
             builder.no_proxy()
