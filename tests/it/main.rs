@@ -11,6 +11,7 @@ mod canaries;
 mod clients;
 mod emulator;
 mod environment;
+mod http2;
 mod mission;
 mod proxies;
 mod quickstart;
