@@ -1,4 +1,4 @@
-//! V1, V3, V6: no key and no token shows in what this crate formats or says. What it traces is in `tests/log.rs`.
+//! V1, V3, V6: no key and no token shows in what this crate formats or says. What it traces is in `tests/log`.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;

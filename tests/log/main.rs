@@ -3,7 +3,7 @@
 //! In a process of its own: which log lines anybody is interested in is decided once for a whole process.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "it/canaries.rs"]
+#[path = "../it/canaries.rs"]
 mod canaries;
 
 use std::io;
