@@ -48,8 +48,9 @@ impl TokenClient<ReqwestTransport> {
 
     /// Makes a client of Mobula's token API on a reqwest client of your own settings: a proxy, a root certificate.
     ///
-    /// Whatever the builder says of them, redirects, referrers, decompression and retries are switched off: a redirect
-    /// would take the request elsewhere, and each retry is a create request that nobody counted. Where the environment
+    /// Whatever the builder says of them, redirects, referrers, decompression, retries and verbose connections are switched
+    /// off: a redirect would take the request elsewhere, each retry is a create request that nobody counted, and verbose
+    /// connections log the key. Where the environment
     /// has a proxy for plain http, a call over plain http is made by a client of no settings, and directly.
     ///
     /// ```
@@ -96,6 +97,8 @@ fn with_nothing_on_its_own(builder: reqwest::ClientBuilder) -> reqwest::ClientBu
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
+        // V2: it would trace every byte of each request.
+        .connection_verbose(false)
         .no_gzip()
         .no_brotli()
         .no_zstd()
