@@ -23,7 +23,8 @@ const MOBULA: [&str; 4] = [
 ///
 /// The default is Mobula's documented hosts over https, and loopback (`localhost`, `127.0.0.0/8`, `[::1]`) on any
 /// port. No subdomain, no prefix, no other scheme ever matches. A request to any other origin goes out without
-/// a credential.
+/// a credential, and so does one over plain http that reqwest would send through a
+/// [proxy of the environment](Self::danger_ignore_env_proxy).
 ///
 /// ```
 /// use mobula_auth::Origins;
@@ -429,10 +430,26 @@ mod tests {
         assert!(allowed(&Origins::danger_any(), "http://anywhere.example/"));
     }
 
+    /// L10: named or not, unless it is said that no proxy comes between; and that allows no further origin.
+    #[test]
+    fn what_a_proxy_reads_has_no_credential() {
+        let proxied = |host| RequestOrigin::Proxied { host, port: 80 };
+        let named = Origins::only(["http://127.0.0.1"]).unwrap();
+        for origins in [Origins::default(), named] {
+            assert!(!origins.allows(proxied("127.0.0.1")));
+            let origins = origins.danger_ignore_env_proxy();
+            assert!(origins.allows(proxied("127.0.0.1")));
+            assert!(!origins.allows(proxied("api.mobula.io")));
+        }
+        assert!(Origins::danger_any().allows(proxied("api.mobula.io")));
+    }
+
     #[test]
     fn debug_lists_the_origins() {
         let origins = Origins::only(["https://a.example"]).unwrap();
         assert_eq!(format!("{origins:?}"), "[https://a.example:443]");
+        let origins = origins.danger_ignore_env_proxy();
+        assert_eq!(format!("{origins:?}"), "[https://a.example:443, proxied]");
         assert_eq!(format!("{:?}", Origins::danger_any()), "Origins(any)");
     }
 }
