@@ -51,8 +51,8 @@
 //! A layer that follows redirects may stand outside or inside: each request is judged by its own origin, when it passes.
 //! What follows them further inside repeats the header that our layer put there, and is not seen by it. reqwest does so on
 //! its own, and takes `x-api-key` anywhere, and `Authorization` to a foreign host that redirects to itself: build its client
-//! with `Origins::redirect_policy`. tower-http's `FollowRedirect`, put inside, takes `x-api-key` anywhere: put it outside, or
-//! let its policy ask [`Origins::allows_uri`].
+//! with `Origins::redirect_policy`. tower-http's `FollowRedirect`, put inside, takes `x-api-key` anywhere, and before
+//! 0.7 `Authorization` like reqwest: put it outside, or let its policy ask [`Origins::allows_uri`].
 //!
 //! # Clients
 //!

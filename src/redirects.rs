@@ -8,8 +8,9 @@ impl Origins {
     /// Whether a request for this URI may carry a credential: what a redirect layer that stands *inside* of an auth layer
     /// must ask before it follows.
     ///
-    /// Such a layer repeats the header that it was given, and tower-http's `FollowRedirect` takes `Authorization` off on the
-    /// way to another origin, but not `x-api-key`. Outside of the auth layer it needs nothing of this.
+    /// Such a layer repeats the header that it was given. tower-http's `FollowRedirect` takes `Authorization` off on the way
+    /// to another origin, before 0.7 only for the first request there, and never `x-api-key`. Outside of the auth layer it
+    /// needs nothing of this.
     ///
     /// ```
     /// use mobula_auth::Origins;

@@ -166,6 +166,12 @@ pub(super) fn follow_inside(servers: &Servers, mode: Mode) -> Stack {
     as_stack(mode.around(origins(servers), client))
 }
 
+/// The `FollowRedirect` of tower-http 0.6 inside of our layer, by its own policy.
+pub(super) fn follow_inside_0_6(servers: &Servers, mode: Mode) -> Stack {
+    let follow = tower_http_0_6::follow_redirect::FollowRedirectLayer::new();
+    as_stack(mode.around(origins(servers), follow.layer(hyper_client(servers))))
+}
+
 /// `FollowRedirect` inside of our layer, asking our origins.
 pub(super) fn follow_inside_by_our_origins(servers: &Servers, mode: Mode) -> Stack {
     let allowed = origins(servers);
