@@ -53,7 +53,7 @@ pub(crate) async fn induce_all() -> Induced {
         let (certificates, permits) = (certificates.clone(), Arc::clone(&permits));
         running.spawn(async move {
             let _permit = permits.acquire().await.unwrap();
-            induce(failure, certificates).await
+            Box::pin(induce(failure, certificates)).await
         });
     }
     Induced {
