@@ -50,6 +50,8 @@ pub(crate) enum Kind {
     Refused,
     Transient,
     ForbiddenOrigin,
+    #[cfg(feature = "registry")]
+    MissingKey,
     ShutDown,
 }
 
@@ -108,6 +110,13 @@ impl Error {
     #[must_use]
     pub fn is_forbidden_origin(&self) -> bool {
         self.inner.kind == Kind::ForbiddenOrigin
+    }
+
+    /// The request has no [`ApiKey`](crate::ApiKey) in its extensions: put the key of the tenant there that it is for.
+    #[cfg(feature = "registry")]
+    #[must_use]
+    pub fn is_missing_key(&self) -> bool {
+        self.inner.kind == Kind::MissingKey
     }
 
     /// The handle was shut down and makes no more tokens.

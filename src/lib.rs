@@ -102,6 +102,7 @@
 //! - **`reqwest`**: the layers around `reqwest::Client` 0.13, and `TokenClient::reqwest`.
 //! - **`reqwest-middleware`**: the layers as middleware of a `reqwest_middleware` 0.5 chain.
 //! - **`replay`**: `ReplayRejected`, a `tower::retry::Policy`.
+//! - **`registry`**: `TokenRegistry`, many API keys with tokens of their own.
 //! - **`tracing`**: events of the `tracing` crate, without secrets.
 //! - **`metrics`**: counters and gauges of the `metrics` crate.
 //! - **`emulator`**: the emulator. Not for production.
@@ -137,6 +138,8 @@ mod redirects;
 mod secret;
 #[cfg(feature = "client")]
 mod token_client;
+#[cfg(feature = "registry")]
+mod token_registry;
 #[cfg(feature = "refresh")]
 mod token_source;
 
@@ -162,6 +165,8 @@ pub use per_request_auth::{AddOwnCredential, PerRequestAuth};
 pub use token_client::ReqwestTransport;
 #[cfg(feature = "client")]
 pub use token_client::{TokenClient, TokenInfo};
+#[cfg(feature = "registry")]
+pub use token_registry::{TenantAuth, TokenRegistry};
 #[cfg(feature = "refresh")]
 pub use token_source::TokenSource;
 

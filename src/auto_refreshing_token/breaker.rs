@@ -13,7 +13,7 @@ const AFTER_MORE: Duration = Duration::from_secs(60);
 /// breaker is tripped, a rejected token stays in place and its 401s go through to the callers; when it is
 /// not, the next 401 is the probe. A minute without any starts over. No wait is longer than that minute,
 /// so that tokens which are revoked again and again are replaced within it (H9).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Breaker {
     trips: u32,
     tripped_at: Option<Instant>,

@@ -80,7 +80,7 @@ where
         }
     }
 
-    pub(super) fn failed(error: Error) -> Self {
+    pub(crate) fn failed(error: Error) -> Self {
         Self {
             step: Step::Failed { error: Some(error) },
         }

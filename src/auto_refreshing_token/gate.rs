@@ -20,7 +20,7 @@ const SHORTEST: Duration = Duration::from_millis(50);
 ///
 /// The error is kept beside the token, never in its place (R3), and is everybody's answer while the
 /// gate is closed (R2).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gate {
     failures: u32,
     closed: Option<Closed>,

@@ -24,6 +24,8 @@ mod shutdown;
 mod sizing;
 mod source;
 mod status;
+#[cfg(feature = "registry")]
+mod succession;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod suspend_simulation;

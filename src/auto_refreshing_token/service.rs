@@ -65,29 +65,42 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: R) -> Self::Future {
-        match self.engine.settings.rules.judge(&mut request) {
-            Verdict::Add => {}
-            Verdict::Keep => return ResponseFuture::untracked(self.inner.call(request)),
-            Verdict::Withhold => {
-                self.engine.withheld.fetch_add(1, Ordering::Relaxed);
-                if self.engine.settings.strict_origins {
-                    return ResponseFuture::failed(forbidden_origin());
-                }
-                return ResponseFuture::untracked(self.inner.call(request));
-            }
-        }
-        let cost = self.engine.settings.cost.of(&request);
-        if let Some(taken) = self.engine.take(clock::now(), cost) {
-            let (header, value) = (CredentialHeader::Authorization, taken.header);
-            credential_rules::add(request.headers_mut(), header, value);
-            let response = self.inner.call(request);
-            return ResponseFuture::sent(response, Arc::clone(&self.engine), taken.generation);
-        }
-        let not_ready = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, not_ready);
-        ResponseFuture::waiting(Arc::clone(&self.engine), ready, request, cost)
+    fn call(&mut self, request: R) -> Self::Future {
+        send(&self.engine, &mut self.inner, request)
     }
+}
+
+/// Sends a request by a service that was polled ready, with a token of this engine where it may have one.
+pub(super) fn send<S, R>(
+    engine: &Arc<Engine>,
+    inner: &mut S,
+    mut request: R,
+) -> ResponseFuture<S, R>
+where
+    S: Service<R> + Clone,
+    R: HttpRequest,
+{
+    match engine.settings.rules.judge(&mut request) {
+        Verdict::Add => {}
+        Verdict::Keep => return ResponseFuture::untracked(inner.call(request)),
+        Verdict::Withhold => {
+            engine.withheld.fetch_add(1, Ordering::Relaxed);
+            if engine.settings.strict_origins {
+                return ResponseFuture::failed(forbidden_origin());
+            }
+            return ResponseFuture::untracked(inner.call(request));
+        }
+    }
+    let cost = engine.settings.cost.of(&request);
+    if let Some(taken) = engine.take(clock::now(), cost) {
+        let (header, value) = (CredentialHeader::Authorization, taken.header);
+        credential_rules::add(request.headers_mut(), header, value);
+        let response = inner.call(request);
+        return ResponseFuture::sent(response, Arc::clone(engine), taken.generation);
+    }
+    let not_ready = inner.clone();
+    let ready = mem::replace(inner, not_ready);
+    ResponseFuture::waiting(Arc::clone(engine), ready, request, cost)
 }
 
 impl<S: fmt::Debug> fmt::Debug for AutoRefresh<S> {

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["add_credential"],
     &["api_key_auth", "bearer_auth", "token_client"],
     &["per_request_auth", "auto_refreshing_token"],
-    &["middleware"],
+    &["middleware", "token_registry"],
 ];
 
 /// Used by none of the above and using none of them, so that client and emulator cannot share one mistake.
