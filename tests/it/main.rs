@@ -17,6 +17,7 @@ mod proxies;
 mod quickstart;
 mod redirects;
 mod refresh;
+mod registry;
 mod secrets;
 mod token_client;
 mod tower_contract;
