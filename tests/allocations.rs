@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use http::{HeaderName, HeaderValue, Request, Response};
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error, KeyHeader,
-    PerRequestAuth,
+    PerRequestAuth, TokenRegistry,
 };
 use tower::{BoxError, Layer, Service};
 
@@ -56,10 +56,10 @@ where
     S: Service<Request<()>>,
     S::Error: Into<BoxError>,
 {
-    allocations_of(stack, request)
+    allocations_of(stack, |_| request())
 }
 
-fn allocations_of<S>(mut stack: S, request: impl Fn() -> Request<()>) -> u64
+fn allocations_of<S>(mut stack: S, request: impl Fn(usize) -> Request<()>) -> u64
 where
     S: Service<Request<()>>,
     S::Error: Into<BoxError>,
@@ -77,9 +77,9 @@ where
         })
     };
     // The first request may create the first token, and the first of a thread what is the thread's own.
-    let first: Result<_, BoxError> = send(&mut stack, request());
+    let first: Result<_, BoxError> = send(&mut stack, request(0));
     first.unwrap();
-    let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
+    let requests: Vec<_> = (0..REQUESTS).map(request).collect();
     let counted = allocation_counter::measure(|| {
         for request in requests {
             assert!(send(&mut stack, request).is_ok());
@@ -116,13 +116,13 @@ fn w4_no_layer_allocates_in_the_steady_state() {
     }
     let token = ApiToken::new("t".repeat(1_200)).unwrap();
     assert_eq!(allocations(BearerAuth::new(token.clone()).layer(Inner)), 0);
-    let own_key = || {
+    let own_key = |_| {
         let mut request = request();
         request.extensions_mut().insert(key.clone());
         request
     };
-    let own_token = || {
-        let mut request = own_key();
+    let own_token = |number| {
+        let mut request = own_key(number);
         request.extensions_mut().insert(token.clone().with_id("id"));
         request
     };
@@ -135,4 +135,19 @@ fn w4_no_layer_allocates_in_the_steady_state() {
         allocations(AutoRefreshingToken::new(tokens).layer(Inner)),
         0
     );
+    let registry = TokenRegistry::new(move |_| AutoRefreshingToken::builder(tokens).build());
+    let tenants: Vec<_> = (0..64)
+        .map(|number| ApiKey::new(format!("key-{number}")).unwrap())
+        .collect();
+    for tenant in &tenants {
+        tokio_test::block_on(registry.get(tenant).unwrap().refresh()).unwrap();
+    }
+    let of_tenants = |number: usize| {
+        let mut request = request();
+        request
+            .extensions_mut()
+            .insert(tenants[number % 64].clone());
+        request
+    };
+    assert_eq!(allocations_of(registry.layer(Inner), of_tenants), 0);
 }

@@ -6,10 +6,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use http::Request;
 use http::header::AUTHORIZATION;
-use mobula_auth::{ApiKey, ApiKeyAuth, ApiToken, BearerAuth};
+use mobula_auth::{
+    ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, TokenRegistry,
+};
 use tower::{Layer, Service};
 use zeroize::Zeroizing;
 
@@ -94,4 +97,28 @@ fn v12_no_copy_of_a_secret_stays_behind() {
     );
     drop(sent);
     assert_eq!(copies(), 0);
+
+    of_a_tenant_that_is_gone();
+}
+
+/// A registry forgets an evicted tenant after two minutes, and its key with it.
+fn of_a_tenant_that_is_gone() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let registry = TokenRegistry::with_capacity(1, |_: ApiKey| {
+        AutoRefreshingToken::builder(async |_: CreateTokens| Ok(vec![ApiToken::new("token")?]))
+            .build()
+    });
+    runtime.block_on(async {
+        drop(registry.get(&ApiKey::new(secret().as_str()).unwrap()));
+        assert_eq!(copies(), 1, "the map holds the key, and no copy of it");
+        drop(registry.get(&ApiKey::new("another").unwrap()));
+        tokio::time::sleep(Duration::from_secs(119)).await;
+        assert_eq!(copies(), 1, "it may come back");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(copies(), 0);
+    });
 }

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use mobula_auth::emulator::{Emulator, ErrorEnvelope, Fault, Plan};
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error, KeyHeader,
-    Measured, Origins, PerRequestAuth, RefreshPolicy, ReplayRejected, TokenClient,
+    Measured, Origins, PerRequestAuth, RefreshPolicy, ReplayRejected, TokenClient, TokenRegistry,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -84,6 +84,18 @@ async fn v1_no_public_type_shows_a_secret() {
     formatted.add(&service.call(request));
     formatted.add(&auth);
     formatted.add(&auth.status());
+    let registry = TokenRegistry::new({
+        let tokens = tokens.clone();
+        move |_| AutoRefreshingToken::builder(tokens.clone()).build()
+    });
+    drop(registry.get(&key).unwrap());
+    formatted.add(&registry);
+    formatted.add(&registry.layer(emulator.clone()));
+    let without_key = Request::get("https://api.mobula.io/").body(Full::<Bytes>::default());
+    let missing_key = registry
+        .layer(emulator.clone())
+        .oneshot(without_key.unwrap());
+    formatted.add_error(&*missing_key.await.unwrap_err());
     formatted.add(&tokens.list().await.unwrap()[0]);
     formatted.add(&tokens);
     formatted.add(&TokenClient::reqwest(key.clone()).unwrap());
