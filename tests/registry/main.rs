@@ -10,6 +10,10 @@
 //! MOBULA_SIM_SEED=123 cargo test --test registry     # another seed
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock that they hold still"
+)]
 
 #[path = "../simulation/random.rs"]
 #[expect(dead_code, reason = "this simulation draws less than the other")]

@@ -93,18 +93,9 @@ async fn simulate(seed: u64, scenario: &Scenario) -> Book {
             ended.unwrap();
         }
         revoking.abort();
-        let stayed = registry.len() as u64;
-        let mut too_many = None;
-        if registry.len() > stage.capacity {
-            too_many = Some(format!("{stayed} tenants, and room for {}", stage.capacity));
-        }
+        let stayed = registry.len();
         registry.shutdown().await;
-        let mut ledger = world.ledger();
-        too_many
-            .into_iter()
-            .for_each(|breach| ledger.breach(breach));
-        ledger.book.came_anew += came.load(Ordering::Relaxed).saturating_sub(stayed);
-        drop(ledger);
+        world.note_stage(came.load(Ordering::Relaxed), stayed, stage.capacity);
         sleep(scenario.pause).await;
     }
     audit(&world, began_at)

@@ -79,6 +79,15 @@ impl World {
         self.ledger.lock().unwrap()
     }
 
+    /// The end of a stage, to which so many tenants came.
+    pub(crate) fn note_stage(&self, came: u64, stayed: usize, capacity: usize) {
+        let mut ledger = self.ledger();
+        ledger.book.came_anew += came.saturating_sub(stayed as u64);
+        if stayed > capacity {
+            ledger.breach(format!("R20: {stayed} tenants, and room for {capacity}"));
+        }
+    }
+
     /// Whose key this is.
     pub(crate) fn tenant_of(&self, key: &str) -> usize {
         self.tenant_of_key[key]
