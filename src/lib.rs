@@ -35,6 +35,7 @@
 //! | a token that somebody handed you | [`BearerAuth`] | `Authorization: Bearer TOKEN` |
 //! | a credential for each tenant | [`PerRequestAuth`] | the one that the request carries in its extensions |
 //! | a source of tokens, such as an API key in a `TokenClient` | `AutoRefreshingToken` | `Authorization: Bearer TOKEN`, always a good one |
+//! | the API keys of many tenants | `TokenRegistry` | as above, with a token of the request's own tenant |
 //!
 //! # Layer order
 //!
@@ -43,7 +44,7 @@
 //! ```text
 //!   trace, metrics, timeout of the whole call
 //!   retry (ReplayRejected)          a second try must pass the auth layer again, to get the next token
-//!   ApiKeyAuth | BearerAuth | PerRequestAuth | AutoRefreshingToken
+//!   ApiKeyAuth | BearerAuth | PerRequestAuth | AutoRefreshingToken | TokenRegistry
 //!   concurrency and rate limits     a request that waits for its first token holds its permit meanwhile
 //!   the HTTP client
 //! ```
