@@ -41,6 +41,11 @@ impl KeyBook {
         self.by_value.get(value).copied()
     }
 
+    /// Whether a key was not deleted.
+    pub(super) fn is_live(&self, index: KeyIndex) -> bool {
+        self.by_value.values().any(|live| *live == index)
+    }
+
     /// Forgets a key's value.
     pub(super) fn delete(&mut self, value: &str) -> Option<KeyIndex> {
         self.by_value.remove(value)

@@ -92,7 +92,8 @@ impl Caller {
             |(_, token)| Arc::clone(&token.id),
         );
         let (misplaced, reason) = match presented.header {
-            KeyHeader::Bearer => (None, None),
+            // In a message a token is raw, as a key is.
+            KeyHeader::Bearer | KeyHeader::Message => (None, None),
             KeyHeader::XApiKey => (
                 Some(ViolationKind::TokenInApiKeyHeader),
                 Some(Reason::TokenInApiKeyHeader),

@@ -5,14 +5,14 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
 };
 
 use http::Request;
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::Emulator;
+use super::{Emulator, websocket};
 
 /// Serves a connection until either side ends it, or an injected fault resets it.
 pub(super) async fn serve(emulator: Emulator, stream: TcpStream) {
@@ -35,10 +35,19 @@ pub(super) async fn serve(emulator: Emulator, stream: TcpStream) {
         stream,
         reset: Arc::clone(&reset),
     });
-    let service = service_fn(|request: Request<Incoming>| {
-        let answer = emulator.clone().call(request);
+    let opened = Mutex::<Option<OnUpgrade>>::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let handshake = websocket::handshake(&request);
+        if handshake.is_some() {
+            *lock(&opened) = Some(hyper::upgrade::on(&mut request));
+        }
+        let mut emulator = emulator.clone();
         let reset = Arc::clone(&reset);
         async move {
+            if let Some(response) = handshake {
+                return Ok(response);
+            }
+            let answer = emulator.call(request);
             let Ok(response) = answer.await else {
                 reset.pull();
                 // the whole connection ends, and this with it
@@ -52,8 +61,19 @@ pub(super) async fn serve(emulator: Emulator, stream: TcpStream) {
         biased;
         () = reset.pulled.notified() => {}
         // an error is the client's doing, or ours on purpose
-        _ = server.serve_connection(io, service) => {}
+        _ = server.serve_connection_with_upgrades(io, service) => {}
     }
+    let opened = lock(&opened).take();
+    if let Some(opened) = opened {
+        // a connection that broke off before was no socket yet
+        if let Ok(io) = opened.await {
+            websocket::serve(emulator, io).await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Remembers that a connection is to be reset.

@@ -47,6 +47,16 @@ impl<'a> Credential<'a> {
     }
 }
 
+impl<'a> Credential<'a> {
+    /// Reads the member `authorization` of a message on a websocket.
+    pub(super) fn of_message(value: Option<&'a str>, jwt_key: &JwtKey) -> Self {
+        Self {
+            presented: value.map(|value| Presented::new(KeyHeader::Message, value, jwt_key)),
+            is_one_of_several: false,
+        }
+    }
+}
+
 impl<'a> Presented<'a> {
     fn new(header: KeyHeader, value: &'a str, jwt_key: &JwtKey) -> Self {
         let claims = if looks_like_token(value) {

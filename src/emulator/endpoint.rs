@@ -16,6 +16,8 @@ pub enum Endpoint {
     Revoke,
     /// Anything else under `/api/1/` and `/api/2/`, with any method.
     Data,
+    /// A message on a websocket; no fault strikes there.
+    Stream,
 }
 
 /// A request's place among the endpoints (docs.mobula.io/rest-api-reference/endpoint/auth-tokens).

@@ -55,6 +55,26 @@
 //! # }
 //! ```
 //!
+//! # Websockets
+//!
+//! Behind a socket, `ws://HOST:PORT/` takes messages as Mobula's market stream does
+//! ([docs](https://docs.mobula.io/indexing-stream/stream/websocket/wss-market-data)): nobody is asked for a credential when
+//! the socket opens, each message carries one, raw, in its member `authorization`, and the key's plan must be Growth or
+//! Enterprise.
+//!
+//! ```text
+//! > {"type":"market","authorization":"<key or token>","payload":{"assets":[{"name":"Bitcoin"}],"interval":15}}
+//! < [{"timestamp":1721296005026,"price":64123.5,"volume24h":1056032.49,"baseSymbol":"Bitcoin","quoteSymbol":"USD", ...}]
+//! > {"event":"ping"}
+//! > {"type":"unsubscribe","authorization":"<key or token>","payload":{}}
+//! ```
+//!
+//! The first prices come at once, further ones each `interval` seconds. A message that is refused is answered with
+//! `{"event":"error","message":"..."}`, and the socket stays open. Not documented, and so a guess on the strict side: a message
+//! counts against its token's request limit; a ping is answered with `{"event":"pong"}`; and when the credential behind a
+//! stream expires, is revoked, or is deleted, the stream ends with an error and the socket is closed with code 1008. Faults
+//! strike no websocket.
+//!
 //! # What is certain and what is not
 //!
 //! Requests, defaults, bounds and the create answer are those of
@@ -99,7 +119,9 @@ mod server;
 mod service;
 mod settings;
 mod state;
+mod streams;
 mod token_store;
+mod websocket;
 
 pub use body::Body;
 pub use builder::EmulatorBuilder;

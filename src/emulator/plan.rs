@@ -2,8 +2,8 @@
 
 /// The Mobula plan of an API key.
 ///
-/// Short-lived tokens need Startup, Growth or Enterprise; every plan may call data endpoints with its key
-/// (docs.mobula.io/guides/api-key-vs-api-token, docs.mobula.io/pricing).
+/// Short-lived tokens need Startup, Growth or Enterprise, websockets Growth or Enterprise; every plan may call data
+/// endpoints with its key (docs.mobula.io/guides/api-key-vs-api-token, docs.mobula.io/pricing).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Plan {
@@ -23,6 +23,12 @@ impl Plan {
     #[must_use]
     pub const fn has_tokens(self) -> bool {
         !matches!(self, Self::Free)
+    }
+
+    /// Whether keys on this plan, and their tokens, may use websockets.
+    #[must_use]
+    pub const fn has_websockets(self) -> bool {
+        matches!(self, Self::Growth | Self::Enterprise)
     }
 
     /// The monthly credit allowance, in credits; what `x-ratelimit-limit` says.

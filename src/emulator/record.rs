@@ -59,6 +59,8 @@ pub enum KeyHeader {
     Bearer,
     /// `x-api-key: <credential>`
     XApiKey,
+    /// No header: the member `authorization` of a message on a websocket.
+    Message,
 }
 
 /// A request that a careful client would not have sent.
@@ -105,6 +107,8 @@ pub struct Counts {
     pub revoke: Tally,
     /// Data requests.
     pub data: Tally,
+    /// Messages on websockets, except for pings.
+    pub stream: Tally,
     /// Requests for anything else.
     pub other: Tally,
     /// Tokens created.
@@ -134,6 +138,7 @@ impl Counts {
             + self.inspect.received
             + self.revoke.received
             + self.data.received
+            + self.stream.received
             + self.other.received
     }
 
@@ -144,6 +149,7 @@ impl Counts {
             Some(Endpoint::Inspect) => &mut self.inspect,
             Some(Endpoint::Revoke) => &mut self.revoke,
             Some(Endpoint::Data) => &mut self.data,
+            Some(Endpoint::Stream) => &mut self.stream,
             None => &mut self.other,
         }
     }

@@ -118,6 +118,17 @@ impl Refusal {
         )
     }
 
+    pub(super) fn deleted_key() -> Self {
+        Self::invalid_token("Unauthorized: the API key was deleted")
+    }
+
+    pub(super) fn plan_without_websockets() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Forbidden: websockets need the Growth or Enterprise plan",
+        )
+    }
+
     pub(super) fn wrong_method(allow: &'static str) -> Self {
         Self {
             allow: Some(allow),

@@ -141,7 +141,7 @@ impl Reply {
         let headers = response.headers_mut();
         headers.reserve(8);
         headers.insert(DATE, date);
-        headers.insert(SERVER, HeaderValue::from_static("mobula-auth-emulator"));
+        headers.insert(SERVER, SERVER_NAME);
         headers.insert(COST, HeaderValue::from(credits.cost));
         headers.insert(LIMIT, HeaderValue::from(credits.limit));
         headers.insert(REMAINING, HeaderValue::from(credits.remaining));
@@ -211,4 +211,6 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 
 /// The body of a truncated answer that never was; its second half is not sent.
+/// Nothing of the emulator passes for the real thing.
+pub(super) const SERVER_NAME: HeaderValue = HeaderValue::from_static("mobula-auth-emulator");
 const CUT_SHORT: &[u8] = br#"{"createApiTokens":[{"id":"cut short before its end"}]}"#;

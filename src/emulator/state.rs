@@ -88,7 +88,7 @@ impl State {
         self.settle(rules, exchange, identity, pending, now)
     }
 
-    fn identify(&self, rules: &Rules, credential: &Credential<'_>, now: Now) -> Caller {
+    pub(super) fn identify(&self, rules: &Rules, credential: &Credential<'_>, now: Now) -> Caller {
         Caller::identify(
             credential,
             &self.keys,

@@ -21,3 +21,4 @@ mod server;
 mod stacks;
 mod switches;
 mod threads;
+mod websocket;
