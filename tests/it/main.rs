@@ -21,3 +21,4 @@ mod registry;
 mod secrets;
 mod token_client;
 mod tower_contract;
+mod websocket_lease;
