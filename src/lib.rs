@@ -93,8 +93,8 @@
 //!
 //! # What it does not do
 //!
-//! It stores nothing on disk, reads no environment unasked but for reqwest's proxies, checks no JWT (to a client, a token is opaque), signs no
-//! websocket messages (it leases you the token for them), and brings no TLS.
+//! It stores nothing on disk, reads no environment unasked but for reqwest's proxies, checks no JWT (to a client, a token
+//! is opaque), opens no websockets (it leases you the token for their messages), and brings no TLS.
 //!
 //! # Features
 //!

@@ -15,7 +15,9 @@ const HOP: Duration = Duration::from_secs(30);
 
 /// A token on loan, for what is not an HTTP request, such as a websocket whose messages carry it.
 ///
-/// It counts as one request of the token's budget. [`expired`](Self::expired) tells when to take another one.
+/// It counts as one request of the token's budget. [`expired`](Self::expired) tells when to take another one, and to open the
+/// next websocket with it; `examples/websocket_prices.rs` does so. Mobula takes the token raw, without `Bearer`, in the
+/// member `authorization` of each message.
 #[derive(Clone)]
 pub struct TokenLease {
     engine: Arc<Engine>,
