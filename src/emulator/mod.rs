@@ -57,23 +57,19 @@
 //!
 //! # Websockets
 //!
-//! Behind a socket, `ws://HOST:PORT/` takes messages as Mobula's market stream does
-//! ([docs](https://docs.mobula.io/indexing-stream/stream/websocket/wss-market-data)): nobody is asked for a credential when
-//! the socket opens, each message carries one, raw, in its member `authorization`, and the key's plan must be Growth or
-//! Enterprise.
+//! Behind a socket, `ws://HOST:PORT/` takes the messages of Mobula's
+//! [market stream](https://docs.mobula.io/indexing-stream/stream/websocket/wss-market-data), each with a raw credential:
 //!
 //! ```text
 //! > {"type":"market","authorization":"<key or token>","payload":{"assets":[{"name":"Bitcoin"}],"interval":15}}
-//! < [{"timestamp":1721296005026,"price":64123.5,"volume24h":1056032.49,"baseSymbol":"Bitcoin","quoteSymbol":"USD", ...}]
-//! > {"event":"ping"}
+//! < [{"timestamp":1721296005026,"price":64123.5,"baseSymbol":"Bitcoin","quoteSymbol":"USD", ...}]
 //! > {"type":"unsubscribe","authorization":"<key or token>","payload":{}}
 //! ```
 //!
-//! The first prices come at once, further ones each `interval` seconds. A message that is refused is answered with
-//! `{"event":"error","message":"..."}`, and the socket stays open. Not documented, and so a guess on the strict side: a message
-//! counts against its token's request limit; a ping is answered with `{"event":"pong"}`; and when the credential behind a
-//! stream expires, is revoked, or is deleted, the stream ends with an error and the socket is closed with code 1008. Faults
-//! strike no websocket.
+//! The plan must be Growth or Enterprise. Prices come at once, and then each `interval` seconds. A refused message is answered with
+//! `{"event":"error","message":"..."}`. Guesses, on the strict side: a message counts against its token's request limit, a ping
+//! is answered with `{"event":"pong"}`, and when the credential behind a stream expires, is revoked or is deleted, the socket is
+//! closed with an error and code 1008. [`Fault`]s strike no websocket.
 //!
 //! # What is certain and what is not
 //!
@@ -140,8 +136,6 @@ pub use settings::{
 pub use token_store::TokenRecord;
 
 use clock::{Clock, system_time};
-use credential::Credential;
-use exchange::{Exchange, Outcome, Pending, Progress};
 use jwt::JwtKey;
 use settings::Settings;
 use state::{Rules, State};
@@ -317,19 +311,6 @@ impl Emulator {
                 state: Mutex::new(state),
             }),
         }
-    }
-
-    /// Takes a request in. Signatures are checked before the lock is taken.
-    fn begin(&self, exchange: &Exchange) -> Progress {
-        let rules = &self.shared.rules;
-        let credential = Credential::read(exchange.headers(), &rules.jwt_key);
-        self.state().begin(rules, exchange, &credential)
-    }
-
-    fn resume(&self, exchange: &Exchange, pending: Pending) -> Outcome {
-        let rules = &self.shared.rules;
-        let credential = Credential::read(exchange.headers(), &rules.jwt_key);
-        self.state().resume(rules, exchange, &credential, pending)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -13,8 +13,9 @@ use tower_service::Service;
 use super::{
     Body, ConnectionLost, Emulator,
     connection_lost::When,
+    credential::Credential,
     endpoint::Route,
-    exchange::{Exchange, Outcome, Progress, Received},
+    exchange::{Exchange, Outcome, Pending, Progress, Received},
 };
 
 /// Answers any request, whatever its body type, in origin form or absolute form; always ready.
@@ -90,6 +91,21 @@ where
 impl<B> fmt::Debug for ResponseFuture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Takes a request in. Signatures are checked before the lock is taken.
+    fn begin(&self, exchange: &Exchange) -> Progress {
+        let rules = &self.shared.rules;
+        let credential = Credential::read(exchange.headers(), &rules.jwt_key);
+        self.state().begin(rules, exchange, &credential)
+    }
+
+    fn resume(&self, exchange: &Exchange, pending: Pending) -> Outcome {
+        let rules = &self.shared.rules;
+        let credential = Credential::read(exchange.headers(), &rules.jwt_key);
+        self.state().resume(rules, exchange, &credential, pending)
     }
 }
 
