@@ -17,14 +17,14 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error,
-    PerRequestAuth,
+    PerRequestAuth, TokenRegistry,
 };
 use tokio_test::{assert_pending, assert_ready_ok};
 use tower::buffer::BufferLayer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
-use tower::util::BoxCloneSyncService;
+use tower::util::{BoxCloneSyncService, MapRequestLayer};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use tower_test::mock;
 
@@ -49,6 +49,19 @@ fn refreshing() -> AutoRefreshingToken {
     AutoRefreshingToken::new(async |_: CreateTokens| {
         tokio::time::sleep(Duration::from_secs(1)).await;
         Ok::<_, Error>(vec![ApiToken::new("token")?])
+    })
+}
+
+/// Its tenants' first tokens take a second to come.
+fn registry() -> TokenRegistry {
+    TokenRegistry::new(|_| Ok(refreshing()))
+}
+
+/// Says of each request that it is for one tenant.
+fn of_a_tenant() -> MapRequestLayer<impl Fn(Request<()>) -> Request<()> + Clone> {
+    MapRequestLayer::new(|mut request: Request<()>| {
+        request.extensions_mut().insert(ApiKey::new("key").unwrap());
+        request
     })
 }
 
@@ -97,6 +110,16 @@ async fn w1_only_the_instance_that_was_polled_ready_is_called() {
     }
     drive(key_auth().layer(Strict::default())).await;
     drive(refreshing().layer(Strict::default())).await;
+    drive(of_a_tenant().layer(registry().layer(Strict::default()))).await;
+    drive(
+        ServiceBuilder::new()
+            .buffer(4)
+            .layer(of_a_tenant())
+            .layer(registry())
+            .concurrency_limit(1)
+            .service(Strict::default()),
+    )
+    .await;
     drive(
         ServiceBuilder::new()
             .buffer(4)
