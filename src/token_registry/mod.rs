@@ -138,7 +138,8 @@ impl TokenRegistry {
 
     /// The tenant's own handle, made if there is none: for a lease, for its status, or for a client without extensions.
     ///
-    /// It works until the tenant is evicted or removed. Do not keep it: ask for it each time.
+    /// It works until the tenant is evicted or removed. Do not keep it: ask for it each time. And do not shut it down: that is
+    /// what [`remove`](Self::remove) is for.
     ///
     /// # Errors
     /// [`Error::is_shut_down`] after [`shutdown`](Self::shutdown), else what making the handle failed with.
