@@ -55,8 +55,8 @@ pub(super) struct State {
     pub(super) attempts_ended: u64,
     /// Whether somebody asked for another token, however good the current one is.
     pub(super) replacement_wanted: bool,
-    /// A moving average.
-    pub(super) creation_takes: Duration,
+    /// A moving average, once there was a creation.
+    pub(super) creation_takes: Option<Duration>,
     pub(super) gate: Gate,
     pub(super) breaker: Breaker,
     /// Tokens that were rejected one after the other, none of them ever accepted.
@@ -107,7 +107,7 @@ impl Engine {
                 attempt_under_way: false,
                 attempts_ended: 0,
                 replacement_wanted: false,
-                creation_takes: Duration::ZERO,
+                creation_takes: None,
                 gate: Gate::default(),
                 breaker: Breaker::default(),
                 rejected_unused: 0,
@@ -242,7 +242,7 @@ impl Engine {
         let context = Context {
             in_use_since: now,
             requests_per_second_before: rate.unwrap_or_default(),
-            creation_takes: state.creation_takes,
+            creation_takes: state.creation_takes.unwrap_or_default(),
         };
         let due_at = token.due_at();
         let backed_by = state.standby.iter().map(|it| it.backs_until(due_at)).sum();

@@ -95,10 +95,8 @@ impl Engine {
             return;
         }
         let took = now.since(asked_for_at);
-        state.creation_takes = match state.creation_takes {
-            Duration::ZERO => took,
-            average => (average * 3 + took) / 4,
-        };
+        let average = state.creation_takes.unwrap_or(took);
+        state.creation_takes = Some((average * 3 + took) / 4);
         let jitter = state.random.f64();
         let Settings { create, policy, .. } = &self.settings;
         let usable: Vec<StandbyToken> = self
