@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use mobula_auth::{ApiKey, ApiKeyAuth, HttpRequest, Origins, TokenClient};
 use url::{Host, ParseError, Url};
 
-use super::wire_view::headers_sent;
+use super::wire_view::{headers_sent, headers_sent_by_reqwest};
 
 const MOBULA: [&str; 4] = [
     "api.mobula.io",
@@ -101,6 +101,9 @@ fn check_url(origins: &Origins, added: Option<&Url>, url: Url) {
     let request = reqwest::Request::new(http::Method::GET, url);
     let allows = origins.allows(request.origin());
     assert_eq!(allows, expected, "{}", request.url());
+    let layer = ApiKeyAuth::new(key()).origins(origins.clone());
+    let headers = headers_sent_by_reqwest(&layer, request);
+    assert_eq!(headers.contains_key("authorization"), expected);
 }
 
 fn may_have_credential(url: &Url, added: Option<&Url>) -> bool {

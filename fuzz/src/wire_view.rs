@@ -9,6 +9,16 @@ use tower::{Layer, Service};
 
 use super::runtime::block_on;
 
+/// The header fields that a request for this URL leaves a layer with, if its client is reqwest.
+pub(crate) fn headers_sent_by_reqwest<L>(layer: &L, request: reqwest::Request) -> HeaderMap
+where
+    L: Layer<Recorder>,
+    L::Service: Service<reqwest::Request, Response = HeaderMap, Error = Infallible>,
+{
+    let Ok(headers) = block_on(layer.layer(Recorder).call(request));
+    headers
+}
+
 /// The header fields that a request for this target leaves a layer with.
 pub(crate) fn headers_sent<L>(layer: &L, uri: Uri, headers: HeaderMap) -> HeaderMap
 where
@@ -37,5 +47,19 @@ impl Service<Request<()>> for Recorder {
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
         ready(Ok(request.into_parts().0.headers))
+    }
+}
+
+impl Service<reqwest::Request> for Recorder {
+    type Response = HeaderMap;
+    type Error = Infallible;
+    type Future = Ready<Result<HeaderMap, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: reqwest::Request) -> Self::Future {
+        ready(Ok(request.headers().clone()))
     }
 }
