@@ -37,14 +37,17 @@ pub(crate) enum Verdict {
 
 impl CredentialRules {
     pub(crate) fn judge<R: HttpRequest>(&self, request: &mut R) -> Verdict {
-        let origin = request.origin();
-        let allowed = match origin {
-            RequestOrigin::Absent => self.pinned_origin,
-            _ => self.origins.allows(origin),
-        };
-        if !allowed {
-            observe::credential_withheld(origin);
-            return Verdict::Withhold;
+        let authority = request.https_authority();
+        if !authority.is_some_and(|authority| self.origins.names(authority)) {
+            let origin = request.origin();
+            let allowed = match origin {
+                RequestOrigin::Absent => self.pinned_origin,
+                _ => self.origins.allows(origin),
+            };
+            if !allowed {
+                observe::credential_withheld(origin);
+                return Verdict::Withhold;
+            }
         }
         if self.keep_existing && keep_one(request.headers_mut()) {
             return Verdict::Keep;

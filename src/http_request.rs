@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::uri::{Authority, Scheme};
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use crate::origins::RequestOrigin;
@@ -16,6 +17,9 @@ pub trait HttpRequest: sealed::Sealed {
 
     /// The origin that the request is for, by its own target alone.
     fn origin(&self) -> RequestOrigin<'_>;
+
+    /// The authority of a target whose scheme is `https`, as it is written there: user information, host and port.
+    fn https_authority(&self) -> Option<&str>;
 
     /// All of the head, to read.
     fn head(&self) -> RequestHead<'_>;
@@ -98,6 +102,12 @@ impl<B> HttpRequest for http::Request<B> {
         RequestOrigin::of_uri(self.uri())
     }
 
+    fn https_authority(&self) -> Option<&str> {
+        let uri = self.uri();
+        let authority = uri.authority().map(Authority::as_str);
+        authority.filter(|_| uri.scheme() == Some(&Scheme::HTTPS))
+    }
+
     fn head(&self) -> RequestHead<'_> {
         RequestHead {
             method: self.method(),
@@ -131,6 +141,11 @@ impl HttpRequest for reqwest::Request {
 
     fn origin(&self) -> RequestOrigin<'_> {
         RequestOrigin::of_url(self.url())
+    }
+
+    fn https_authority(&self) -> Option<&str> {
+        let url = self.url();
+        (url.scheme() == "https").then(|| url.authority())
     }
 
     fn head(&self) -> RequestHead<'_> {

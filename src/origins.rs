@@ -46,6 +46,8 @@ struct Origin {
     https: bool,
     host: Box<str>,
     port: u16,
+    /// As most requests name it: the host, and the port unless that is 443.
+    https_authority: Option<Box<str>>,
 }
 
 /// The origin that a request is for, as far as the request itself says.
@@ -138,6 +140,14 @@ impl Origins {
         }
     }
 
+    /// Whether this is, to the letter, how an allowed https origin is mostly named: the short way for nearly every request.
+    /// What is not may be allowed all the same.
+    pub(crate) fn names(&self, https_authority: &str) -> bool {
+        self.allowed
+            .iter()
+            .any(|allowed| allowed.https_authority.as_deref() == Some(https_authority))
+    }
+
     /// Whether a request for this origin may carry a credential. [`RequestOrigin::Absent`] may not: only a
     /// layer that was told that its peer is pinned sends one there.
     #[must_use]
@@ -164,13 +174,7 @@ impl Origins {
 
 impl Default for Origins {
     fn default() -> Self {
-        let allowed = MOBULA
-            .map(|host| Origin {
-                https: true,
-                host: host.into(),
-                port: 443,
-            })
-            .into();
+        let allowed = MOBULA.map(|host| Origin::new(true, host, 443)).into();
         Self {
             allowed,
             loopback: true,
@@ -211,14 +215,24 @@ impl Origin {
                 "an http origin must be a loopback host: over plain http anybody on the way reads \
                      the credential, use https",
             )),
-            RequestOrigin::Known { https, host, port } => Ok(Self {
-                https,
-                host: host.to_ascii_lowercase().into(),
-                port,
-            }),
+            RequestOrigin::Known { https, host, port } => Ok(Self::new(https, host, port)),
             RequestOrigin::Absent | RequestOrigin::Unclear | RequestOrigin::Proxied { .. } => {
                 Err(Self::not_an_origin())
             }
+        }
+    }
+
+    fn new(https: bool, host: &str, port: u16) -> Self {
+        let host = host.to_ascii_lowercase();
+        let https_authority = https.then(|| match port {
+            443 => host.clone().into(),
+            _ => format!("{host}:{port}").into(),
+        });
+        Self {
+            https,
+            host: host.into(),
+            port,
+            https_authority,
         }
     }
 
@@ -323,7 +337,23 @@ mod tests {
 
     fn allowed(origins: &Origins, uri: &str) -> bool {
         let uri: Uri = uri.parse().unwrap();
-        origins.allows(RequestOrigin::of_uri(&uri))
+        let allowed = origins.allows(RequestOrigin::of_uri(&uri));
+        if let (Some("https"), Some(authority)) = (uri.scheme_str(), uri.authority()) {
+            let named = origins.names(authority.as_str());
+            assert!(allowed || !named, "{uri}: the short way allows more");
+        }
+        allowed
+    }
+
+    #[test]
+    fn most_requests_go_the_short_way() {
+        let origins = Origins::only(["https://API.example", "https://a.example:8443"]).unwrap();
+        assert!(origins.names("api.example") && origins.names("a.example:8443"));
+        for authority in ["API.example", "api.example:443", "a.example", "", "http"] {
+            assert!(!origins.names(authority), "{authority}");
+        }
+        let loopback = Origins::only(["http://127.0.0.1"]).unwrap();
+        assert!(!loopback.names("127.0.0.1"), "an http origin");
     }
 
     /// L1, L3, L7, L11: only the exact origin, whatever the spelling tricks.
