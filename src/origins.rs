@@ -142,10 +142,10 @@ impl Origins {
 
     /// Whether this is, to the letter, how an allowed https origin is mostly named: the short way for nearly every request.
     /// What is not may be allowed all the same.
+    #[inline]
     pub(crate) fn names(&self, https_authority: &str) -> bool {
-        self.allowed
-            .iter()
-            .any(|allowed| allowed.https_authority.as_deref() == Some(https_authority))
+        let mut named = self.allowed.iter().map(|it| it.https_authority.as_deref());
+        named.any(|it| it.is_some_and(|it| is_same(it.as_bytes(), https_authority.as_bytes())))
     }
 
     /// Whether a request for this origin may carry a credential. [`RequestOrigin::Absent`] may not: only a
@@ -318,6 +318,22 @@ fn parse_port(text: &str) -> Option<u16> {
     }
 }
 
+/// `==`, without a call for the short names that most hosts have.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let halves = (one.first_chunk::<8>(), one.last_chunk::<8>());
+    match halves {
+        // The two overlap.
+        (Some(_), Some(_)) if one.len() <= 16 => {
+            halves == (other.first_chunk(), other.last_chunk())
+        }
+        _ => one == other,
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     if host.eq_ignore_ascii_case("localhost") {
         return true;
@@ -354,6 +370,20 @@ mod tests {
         }
         let loopback = Origins::only(["http://127.0.0.1"]).unwrap();
         assert!(!loopback.names("127.0.0.1"), "an http origin");
+    }
+
+    #[test]
+    fn every_byte_of_an_authority_counts() {
+        for host in MOBULA.into_iter().chain(["a.b", "a.b.cde", "a.b.cdef"]) {
+            let origins = Origins::only([format!("https://{host}")]).unwrap();
+            assert!(origins.names(host), "{host}");
+            for at in 0..host.len() {
+                let mut other = host.to_owned();
+                other.replace_range(at..=at, "x");
+                assert!(!origins.names(&other), "{other}");
+                assert!(!origins.names(&host[..at]) && !origins.names(&host[at + 1..]));
+            }
+        }
     }
 
     /// L1, L3, L7, L11: only the exact origin, whatever the spelling tricks.
