@@ -114,6 +114,7 @@ impl Credential {
         self
     }
 
+    #[inline]
     fn put_on<R: HttpRequest>(&self, request: &mut R) {
         if self.rules.judge(request) == Verdict::Add {
             self.form.put(&self.secret.load(), request.headers_mut());
@@ -132,6 +133,7 @@ impl fmt::Debug for Credential {
 }
 
 impl Form {
+    #[inline]
     pub(crate) fn put(self, secret: &Secret, headers: &mut HeaderMap) {
         credential_rules::add(headers, self.header(), self.value(secret).clone());
     }

@@ -150,6 +150,12 @@ impl ApiToken {
     pub(crate) fn header(&self) -> &http::HeaderValue {
         self.secret.bearer()
     }
+
+    /// The header in bytes of its own.
+    #[cfg(feature = "refresh")]
+    pub(crate) fn copy_header(&self) -> http::HeaderValue {
+        self.secret.copy_bearer()
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The only place that reads time.
 
 use std::cell::Cell;
+use std::ops::Add;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -19,26 +20,54 @@ pub(crate) struct Moment {
 ///
 /// A machine needs longer than that to fall asleep and to wake up, so a request still sees every suspend before it; and
 /// a thread that sends thousands of requests a second reads one clock for each of them, not two.
-const WALL_IS_TRUSTED_FOR: Duration = Duration::from_millis(1);
+pub(crate) const WALL_IS_TRUSTED_FOR: Duration = Duration::from_millis(1);
+
+/// The last reading of both clocks, and until when it is trusted.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    read: Moment,
+    trusted_until: Instant,
+}
 
 thread_local! {
-    static LAST: Cell<Option<Moment>> = const { Cell::new(None) };
+    static LAST: Cell<Option<Last>> = const { Cell::new(None) };
 }
 
 pub(crate) fn now() -> Moment {
-    #[expect(clippy::disallowed_methods, reason = "this is the place")]
-    let monotonic = Instant::now();
-    let now = match LAST.get() {
-        Some(last) if last.is_trusted(monotonic) => {
-            return Moment { monotonic, ..last };
-        }
-        _ => Moment {
+    let monotonic = monotonic();
+    match LAST.get() {
+        Some(last) if last.is_trusted(monotonic) => Moment {
             monotonic,
-            wall: wall_clock(monotonic),
+            ..last.read
         },
+        _ => read_both(monotonic),
+    }
+}
+
+/// A reading of both clocks, however short ago the last one was.
+#[cfg(feature = "refresh")]
+pub(crate) fn now_by_both() -> Moment {
+    read_both(monotonic())
+}
+
+/// The monotonic clock alone.
+#[inline]
+pub(crate) fn monotonic() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    Instant::now()
+}
+
+fn read_both(monotonic: Instant) -> Moment {
+    let read = Moment {
+        monotonic,
+        wall: wall_clock(monotonic),
     };
-    LAST.set(Some(now));
-    now
+    let trusted_until = monotonic + WALL_IS_TRUSTED_FOR;
+    LAST.set(Some(Last {
+        read,
+        trusted_until,
+    }));
+    read
 }
 
 #[cfg_attr(
@@ -64,11 +93,9 @@ impl Moment {
         monotonic.max(self.wall.duration_since(earlier.wall).unwrap_or_default())
     }
 
-    /// Whether its wall clock's reading is still good at a later moment of the monotonic clock.
-    fn is_trusted(self, later: Instant) -> bool {
-        later
-            .checked_duration_since(self.monotonic)
-            .is_some_and(|passed| passed < WALL_IS_TRUSTED_FOR)
+    /// Whether an end has come, by the clock that is further on.
+    pub(crate) fn is_past(self, end: Self) -> bool {
+        self.monotonic >= end.monotonic || self.wall >= end.wall
     }
 
     /// What the clocks of a machine read that slept for so long since.
@@ -84,6 +111,24 @@ impl Moment {
     #[cfg(feature = "client")]
     pub(crate) fn wall(self) -> SystemTime {
         self.wall
+    }
+}
+
+impl Last {
+    fn is_trusted(&self, monotonic: Instant) -> bool {
+        self.read.monotonic <= monotonic && monotonic < self.trusted_until
+    }
+}
+
+/// Later on both clocks.
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic + time,
+            wall: self.wall + time,
+        }
     }
 }
 
@@ -116,12 +161,13 @@ mod tests {
 
     #[test]
     fn the_wall_clock_is_read_once_in_a_millisecond_of_the_monotonic_one() {
-        let last = now();
-        let after = |microseconds| last.monotonic + Duration::from_micros(microseconds);
-        assert!(last.is_trusted(last.monotonic));
+        let read = now_by_both();
+        let last = LAST.get().unwrap();
+        let after = |microseconds| read.monotonic + Duration::from_micros(microseconds);
+        assert!(last.is_trusted(read.monotonic));
         assert!(last.is_trusted(after(999)));
         assert!(!last.is_trusted(after(1_000)));
-        let earlier = last.monotonic - Duration::from_micros(1);
+        let earlier = read.monotonic - Duration::from_micros(1);
         assert!(!last.is_trusted(earlier), "another runtime's clock");
     }
 

@@ -5,13 +5,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http_request::HttpRequest;
 use crate::observe;
-use crate::origins::{Origins, RequestOrigin};
+use crate::origins::Origins;
+use crate::request_origin::RequestOrigin;
 
 /// To be borrowed from a local copy, which the compiler sees through; it does not see through a static's.
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// Up to so many fields, a look at each name is quicker than to hash one and to look it up.
-const FEW: usize = 12;
 
 /// The settings that all layers share.
 #[derive(Debug, Clone, Default)]
@@ -40,9 +38,26 @@ pub(crate) enum Verdict {
 }
 
 impl CredentialRules {
+    #[expect(
+        clippy::inline_always,
+        reason = "a few instructions, in each service's `call`"
+    )]
+    #[inline(always)]
     pub(crate) fn judge<R: HttpRequest>(&self, request: &mut R) -> Verdict {
-        let authority = request.https_authority();
-        if !authority.is_some_and(|authority| self.origins.names(authority)) {
+        let named = match request.https_authority() {
+            Some(authority) => self.origins.names(authority),
+            None => false,
+        };
+        if named && !self.keep_existing {
+            return Verdict::Add;
+        }
+        self.judge_closely(request, named)
+    }
+
+    /// Apart from the rest, which is all that nearly every request takes.
+    #[cold]
+    fn judge_closely<R: HttpRequest>(&self, request: &mut R, named: bool) -> Verdict {
+        if !named {
             let origin = request.origin();
             let allowed = match origin {
                 RequestOrigin::Absent => self.pinned_origin,
@@ -69,36 +84,38 @@ pub(crate) fn add(headers: &mut HeaderMap, header: CredentialHeader, value: Head
     }
 }
 
-#[inline]
+// Both look at each name that is there: that is quicker than to hash one that is not. And each finds its place in the map by
+// a name of another type, so that the compiler puts the map's code for that type in here, with the hash worked out.
 pub(crate) fn add_authorization(headers: &mut HeaderMap, value: HeaderValue) {
-    let sibling = X_API_KEY;
-    if may_have(headers, &sibling) {
-        headers.remove(&sibling);
+    let x_api_key = X_API_KEY;
+    if headers.keys().any(|name| *name == x_api_key) {
+        remove_both(headers);
     }
-    headers.insert(&AUTHORIZATION, value);
+    headers.insert(AUTHORIZATION, value);
 }
 
-#[inline]
 fn add_x_api_key(headers: &mut HeaderMap, value: HeaderValue) {
-    if may_have(headers, &AUTHORIZATION) {
-        headers.remove(&AUTHORIZATION);
+    let x_api_key = X_API_KEY;
+    let is_either = |name: &HeaderName| *name == x_api_key || *name == AUTHORIZATION;
+    if headers.keys().any(is_either) {
+        remove_both(headers);
     }
-    headers.insert(X_API_KEY, value);
+    headers.append(&x_api_key, value);
 }
 
-#[inline]
-fn may_have(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.keys_len() > FEW || headers.keys().any(|it| it == name)
+#[cold]
+fn remove_both(headers: &mut HeaderMap) {
+    headers.remove(AUTHORIZATION.as_str());
+    headers.remove(X_API_KEY.as_str());
 }
 
 /// Keeps the caller's credential, the first one of `Authorization` before `x-api-key`, and says whether there is one.
 fn keep_one(headers: &mut HeaderMap) -> bool {
-    let x_api_key = X_API_KEY;
     for (header, name) in [
-        (CredentialHeader::Authorization, &AUTHORIZATION),
-        (CredentialHeader::XApiKey, &x_api_key),
+        (CredentialHeader::Authorization, AUTHORIZATION),
+        (CredentialHeader::XApiKey, X_API_KEY),
     ] {
-        if let Some(value) = headers.get(name) {
+        if let Some(value) = headers.get(name.as_str()) {
             let mut value = value.clone();
             value.set_sensitive(true);
             add(headers, header, value);

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use http::uri::{Authority, Scheme};
+use http::uri::Authority;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
-use crate::origins::RequestOrigin;
+use crate::request_origin::RequestOrigin;
 
 /// The head of an HTTP request: its headers, and the origin that it is for.
 ///
@@ -102,10 +102,13 @@ impl<B> HttpRequest for http::Request<B> {
         RequestOrigin::of_uri(self.uri())
     }
 
+    #[inline]
     fn https_authority(&self) -> Option<&str> {
         let uri = self.uri();
-        let authority = uri.authority().map(Authority::as_str);
-        authority.filter(|_| uri.scheme() == Some(&Scheme::HTTPS))
+        if uri.scheme_str() != Some("https") {
+            return None;
+        }
+        uri.authority().map(Authority::as_str)
     }
 
     fn head(&self) -> RequestHead<'_> {

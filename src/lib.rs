@@ -136,6 +136,7 @@ mod observe;
 mod origins;
 mod per_request_auth;
 mod redirects;
+mod request_origin;
 mod secret;
 #[cfg(feature = "client")]
 mod token_client;
@@ -160,8 +161,9 @@ pub use bearer_auth::BearerAuth;
 pub use create_tokens::CreateTokens;
 pub use error::Error;
 pub use http_request::{HttpRequest, HttpResponse, RequestHead};
-pub use origins::{Origins, RequestOrigin};
+pub use origins::Origins;
 pub use per_request_auth::{AddOwnCredential, PerRequestAuth};
+pub use request_origin::RequestOrigin;
 #[cfg(all(feature = "client", feature = "reqwest"))]
 pub use token_client::ReqwestTransport;
 #[cfg(feature = "client")]

@@ -1,6 +1,6 @@
 //! What all layers tell while it happens; silent without feature `tracing`. No secrets, no URLs.
 
-use crate::origins::RequestOrigin;
+use crate::request_origin::RequestOrigin;
 
 pub(crate) fn credential_withheld(origin: RequestOrigin<'_>) {
     #[cfg(feature = "tracing")]

@@ -2,7 +2,8 @@
 
 use http::Uri;
 
-use crate::origins::{Origins, RequestOrigin};
+use crate::origins::Origins;
+use crate::request_origin::RequestOrigin;
 
 impl Origins {
     /// Whether a request for this URI may carry a credential: what a redirect layer that stands *inside* of an auth layer

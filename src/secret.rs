@@ -46,6 +46,13 @@ impl Secret {
         &self.bearer
     }
 
+    /// The header in bytes of its own, wiped as the others are.
+    #[cfg(feature = "refresh")]
+    pub(crate) fn copy_bearer(&self) -> HeaderValue {
+        let bytes = Zeroizing::new(self.bearer.as_bytes().to_vec());
+        sensitive(Bytes::from_owner(bytes))
+    }
+
     pub(crate) fn raw(&self) -> &HeaderValue {
         &self.raw
     }

@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::current_token::CurrentToken;
 use super::event::{self, Event};
 use super::gate::{Closed, Gate};
 use super::live_token::{Context, LiveToken, StandbyToken, Taken};
@@ -17,7 +18,7 @@ use super::policy::Freshness;
 use super::retired::Retired;
 use super::settings::Settings;
 use super::source::AnySource;
-use super::sync::{ArcSwapOption, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use super::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::clock::{self, Moment};
 use crate::error::{Error, Kind};
 
@@ -29,7 +30,7 @@ pub(super) struct Engine {
     pub(super) settings: Settings,
     pub(super) source: Arc<dyn AnySource>,
     /// All that the request path reads while a token is fresh.
-    pub(super) current: ArcSwapOption<LiveToken>,
+    pub(super) current: CurrentToken,
     /// Lets aging tokens pass without the lock: the nanoseconds after `started_at` from which on the
     /// next attempt may begin.
     attempt_not_before: AtomicU64,
@@ -98,7 +99,7 @@ impl Engine {
         Self {
             settings,
             source,
-            current: ArcSwapOption::empty(),
+            current: CurrentToken::none(),
             attempt_not_before: AtomicU64::new(0),
             started_at: clock::now().monotonic,
             state: Mutex::new(State {
@@ -140,6 +141,7 @@ impl Engine {
     }
 
     /// The server accepted the token of this generation. All but the first to say so pay for a load.
+    #[inline]
     pub(super) fn accepted(&self, generation: u64) {
         if self.accepted.load(Ordering::Relaxed) < generation {
             self.accepted.fetch_max(generation, Ordering::Relaxed);

@@ -11,8 +11,9 @@ use tower_service::Service;
 
 use super::engine::Engine;
 use super::live_token::Taken;
+use super::token_copy::TokenCopy;
 use super::wait::Granted;
-use crate::credential_rules::{self, CredentialHeader};
+use crate::credential_rules;
 use crate::error::{BoxError, Error};
 use crate::http_request::{HttpRequest, HttpResponse};
 
@@ -30,59 +31,60 @@ pin_project! {
 pin_project! {
     #[project = StepProj]
     enum Step<F, S, R> {
-        // No token was put on the request.
-        Untracked { #[pin] response: F },
-        // A token of this generation was.
-        Sent { #[pin] response: F, engine: Arc<Engine>, generation: u64 },
-        // There is no token yet. Boxed: once a refresh, not once a request.
-        Waiting { waiting: Box<Waiting<S, R>> },
-        Failed { error: Option<Error> },
+        Sent { #[pin] response: F, token: SentToken },
+        // There is no token yet, or there will be none. Boxed: once a refresh, not once a request.
+        Unsent { unsent: Box<Unsent<S, R>> },
     }
 }
 
-struct Waiting<S, R> {
-    token: Pin<Box<dyn Future<Output = Result<Granted, Error>> + Send>>,
-    engine: Arc<Engine>,
-    /// Already polled ready; gone once it was called.
-    ready: Option<(S, R)>,
+/// The token that a request was sent with: whom to tell what became of it.
+pub(super) enum SentToken {
+    /// None: nobody needs to be told.
+    Nothing,
+    Shared {
+        engine: Arc<Engine>,
+        generation: u64,
+    },
+    Copy(Arc<TokenCopy>),
+}
+
+enum Unsent<S, R> {
+    Waiting {
+        token: Pin<Box<dyn Future<Output = Result<Granted, Error>> + Send>>,
+        engine: Arc<Engine>,
+        /// Already polled ready; gone once it was called.
+        ready: Option<(S, R)>,
+    },
+    Failed(Option<Error>),
 }
 
 impl<S, R> ResponseFuture<S, R>
 where
     S: Service<R>,
 {
-    pub(super) fn untracked(response: S::Future) -> Self {
+    pub(super) fn sent(response: S::Future, token: SentToken) -> Self {
         Self {
-            step: Step::Untracked { response },
-        }
-    }
-
-    pub(super) fn sent(response: S::Future, engine: Arc<Engine>, generation: u64) -> Self {
-        Self {
-            step: Step::Sent {
-                response,
-                engine,
-                generation,
-            },
+            step: Step::Sent { response, token },
         }
     }
 
     pub(super) fn waiting(engine: Arc<Engine>, ready: S, request: R, cost: i64) -> Self {
-        let token = Box::pin(Arc::clone(&engine).grant(cost));
-        Self {
-            step: Step::Waiting {
-                waiting: Box::new(Waiting {
-                    token,
-                    engine,
-                    ready: Some((ready, request)),
-                }),
-            },
-        }
+        Self::unsent(Unsent::Waiting {
+            token: Box::pin(Arc::clone(&engine).grant(cost)),
+            engine,
+            ready: Some((ready, request)),
+        })
     }
 
     pub(crate) fn failed(error: Error) -> Self {
+        Self::unsent(Unsent::Failed(Some(error)))
+    }
+
+    fn unsent(unsent: Unsent<S, R>) -> Self {
         Self {
-            step: Step::Failed { error: Some(error) },
+            step: Step::Unsent {
+                unsent: Box::new(unsent),
+            },
         }
     }
 }
@@ -96,54 +98,67 @@ where
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "a look at the status, around the inner future's `poll`"
+    )]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut step = self.project().step;
         loop {
             match step.as_mut().project() {
-                StepProj::Untracked { response } => return response.poll(cx).map_err(Into::into),
-                StepProj::Sent {
-                    response,
-                    engine,
-                    generation,
-                } => {
-                    let mut response = ready!(response.poll(cx)).map_err(Into::into)?;
-                    note_status(engine, *generation, &mut response);
-                    return Poll::Ready(Ok(response));
-                }
-                StepProj::Waiting { waiting } => {
-                    let granted = ready!(waiting.token.as_mut().poll(cx))?;
-                    let Some((mut service, mut request)) = waiting.ready.take() else {
-                        unreachable!("the step changes as soon as the service is called")
-                    };
-                    let header = CredentialHeader::Authorization;
-                    let next = match granted {
-                        Granted::Token(Taken {
-                            header: value,
-                            generation,
-                        }) => {
-                            let engine = Arc::clone(&waiting.engine);
-                            credential_rules::add(request.headers_mut(), header, value);
-                            Step::Sent {
-                                response: service.call(request),
-                                engine,
-                                generation,
-                            }
+                StepProj::Sent { response, token } => {
+                    return Poll::Ready(match ready!(response.poll(cx)) {
+                        Ok(mut response) => {
+                            token.note_status(&mut response);
+                            Ok(response)
                         }
-                        Granted::ApiKey(value) => {
-                            credential_rules::add(request.headers_mut(), header, value);
-                            Step::Untracked {
-                                response: service.call(request),
-                            }
-                        }
-                    };
-                    step.set(next);
+                        Err(error) => Err(error.into()),
+                    });
                 }
-                StepProj::Failed { error } => {
-                    let error = error
-                        .take()
-                        .expect("a future is not polled after it is ready");
-                    return Poll::Ready(Err(error.into()));
+                StepProj::Unsent { unsent } => {
+                    let sent = ready!(unsent.poll_sent(cx))?;
+                    step.set(sent);
                 }
+            }
+        }
+    }
+}
+
+type Sent<S, R> = Result<Step<<S as Service<R>>::Future, S, R>, Error>;
+
+impl<S, R> Unsent<S, R>
+where
+    S: Service<R>,
+    R: HttpRequest,
+{
+    /// Apart from the other steps: it is most of the code, and seldom run.
+    #[cold]
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Sent<S, R>> {
+        match self {
+            Self::Waiting {
+                token,
+                engine,
+                ready,
+            } => {
+                let granted = ready!(token.as_mut().poll(cx))?;
+                let Some((mut service, mut request)) = ready.take() else {
+                    unreachable!("the step changes as soon as the service is called")
+                };
+                let (header, token) = match granted {
+                    Granted::Token(Taken { header, generation }) => {
+                        let engine = Arc::clone(engine);
+                        (header, SentToken::Shared { engine, generation })
+                    }
+                    Granted::ApiKey(header) => (header, SentToken::Nothing),
+                };
+                credential_rules::add_authorization(request.headers_mut(), header);
+                let response = service.call(request);
+                Poll::Ready(Ok(Step::Sent { response, token }))
+            }
+            Self::Failed(error) => {
+                let error = error.take();
+                Poll::Ready(Err(error.expect("a future is not polled after it is ready")))
             }
         }
     }
@@ -155,10 +170,8 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Untracked { .. } => "untracked",
             Step::Sent { .. } => "sent",
-            Step::Waiting { .. } => "waiting",
-            Step::Failed { .. } => "failed",
+            Step::Unsent { .. } => "unsent",
         };
         f.debug_struct("ResponseFuture")
             .field("step", &step)
@@ -170,12 +183,28 @@ where
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Replayable;
 
-fn note_status<R: HttpResponse>(engine: &Arc<Engine>, generation: u64, response: &mut R) {
+impl SentToken {
+    #[inline]
+    fn note_status<R: HttpResponse>(&self, response: &mut R) {
+        let (engine, generation) = match self {
+            Self::Nothing => return,
+            Self::Shared { engine, generation } => (engine, *generation),
+            Self::Copy(copy) => (copy.engine(), copy.generation()),
+        };
+        if response.status().is_success() {
+            engine.accepted(generation);
+        } else {
+            note_refusal(engine, generation, response);
+        }
+    }
+}
+
+#[cold]
+fn note_refusal<R: HttpResponse>(engine: &Arc<Engine>, generation: u64, response: &mut R) {
     let another_would_be_sent = match response.status() {
-        status if status.is_success() => return engine.accepted(generation),
         StatusCode::UNAUTHORIZED => engine.rejected(generation),
         StatusCode::TOO_MANY_REQUESTS => engine.is_spent(generation),
-        _ => return,
+        _ => false,
     };
     if another_would_be_sent {
         response.extensions_mut().insert(Replayable);

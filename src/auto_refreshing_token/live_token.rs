@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use super::budget::{Budget, Share, Spent};
 use super::policy::{Freshness, Measured, RefreshPolicy, Windows};
 use super::sync::{AtomicI64, Ordering};
 use crate::api_token::ApiToken;
@@ -14,8 +15,6 @@ use crate::create_tokens::CreateTokens;
 
 /// A burst at the start of a token's life is no rate yet.
 const MEASURED_OVER: Duration = Duration::from_secs(10);
-/// How often, in the life of a token, the reserve is worked out anew.
-const LOOKS: i64 = 16;
 
 /// A token that was created and not yet used.
 #[derive(Debug)]
@@ -33,10 +32,9 @@ pub(super) struct LiveToken {
     generation: u64,
     asked_for_at: Moment,
     windows: Windows,
-    request_limit: i64,
-    requests_left: AtomicI64,
-    /// While more requests are left than this, the budget is no reason to refresh.
-    look_again_at: AtomicI64,
+    soft_end: Moment,
+    hard_end: Moment,
+    budget: Budget,
     /// The requests of all tokens that stand by until this one is due.
     backed_by: AtomicI64,
     context: Context,
@@ -110,11 +108,10 @@ impl StandbyToken {
             token: self.token,
             generation,
             asked_for_at: self.asked_for_at,
+            soft_end: self.asked_for_at + self.windows.soft_age(),
+            hard_end: self.asked_for_at + self.windows.hard_age(),
             windows: self.windows,
-            request_limit: self.request_limit,
-            requests_left: AtomicI64::new(self.request_limit),
-            // The first request looks.
-            look_again_at: AtomicI64::new(self.request_limit),
+            budget: Budget::new(self.request_limit),
             backed_by: AtomicI64::new(backed_by),
             context,
         }
@@ -125,42 +122,52 @@ impl LiveToken {
     /// Takes what a request costs from the token's budget and says what the token was before; a stale
     /// token must not be sent.
     pub(super) fn take(&self, now: Moment, cost: i64) -> Freshness {
-        let age = self.age(now);
-        if age >= self.windows.hard_age() {
+        if now.is_past(self.hard_end) {
             return Freshness::Stale;
         }
-        let cost = cost.min(self.request_limit);
-        let before = self.requests_left.fetch_sub(cost, Ordering::Relaxed);
-        if before < cost.max(1) {
-            self.requests_left.fetch_add(cost, Ordering::Relaxed);
-            return Freshness::Stale;
-        }
-        if before <= self.look_again_at.load(Ordering::Relaxed) {
-            return self.look(before, age, now);
-        }
-        if age >= self.windows.soft_age() {
-            Freshness::Aging
-        } else {
-            Freshness::Fresh
+        match self.budget.take(cost) {
+            Spent::Nothing => Freshness::Stale,
+            Spent::Look(left) => self.look(left, now),
+            Spent::Enough if now.is_past(self.soft_end) => Freshness::Aging,
+            Spent::Enough => Freshness::Fresh,
         }
     }
 
-    /// The token with what it was before, if it may be sent.
+    /// As [`take`](Self::take), for who knows that the token is young. `false`, and nothing is taken, unless its budget makes
+    /// it fresh too.
+    #[inline]
+    pub(super) fn take_from(&self, share: &Share, cost: i64) -> bool {
+        self.budget.take_from(share, cost)
+    }
+
+    /// A share of the budget for a service that sends often.
+    pub(super) fn share(&self) -> Arc<Share> {
+        self.budget.share()
+    }
+
+    /// Until when the token is young.
+    pub(super) fn soft_end(&self) -> Moment {
+        self.soft_end
+    }
+
+    /// The token with what it was before, if it may be sent. To be called with the engine locked: at the end of the budget,
+    /// it calls in all shares.
     pub(super) fn taken_by(
         self: Arc<Self>,
         now: Moment,
         cost: i64,
     ) -> Option<(Arc<Self>, Freshness)> {
-        match self.take(now, cost) {
-            Freshness::Stale => None,
-            freshness => Some((self, freshness)),
+        let mut freshness = self.take(now, cost);
+        if freshness == Freshness::Stale && self.budget.call_in() {
+            freshness = self.take(now, cost);
         }
+        (freshness != Freshness::Stale).then_some((self, freshness))
     }
 
     pub(super) fn freshness(&self, now: Moment) -> Freshness {
-        match self.requests_left.load(Ordering::Relaxed) {
+        match self.budget.left() {
             ..=0 => Freshness::Stale,
-            left => self.look(left, self.age(now), now),
+            left => self.look(left, now),
         }
     }
 
@@ -172,23 +179,20 @@ impl LiveToken {
     /// Notes that more requests stand by; the next request looks what that means.
     pub(super) fn back_with(&self, requests: i64) {
         self.backed_by.fetch_add(requests, Ordering::Relaxed);
-        self.look_again_at
-            .store(self.request_limit, Ordering::Relaxed);
+        self.budget.look_at_once();
     }
 
-    /// Works the reserve out anew, and when to do so again: at the reserve, or after a sixteenth of the
-    /// budget, as the rate may have changed by then.
-    fn look(&self, left: i64, age: Duration, now: Moment) -> Freshness {
+    /// Works the reserve out anew, and when to do so again.
+    fn look(&self, left: i64, now: Moment) -> Freshness {
         let measured = self.measured(left, now);
         let backed_by = self.backed_by.load(Ordering::Relaxed);
         let in_all = left.saturating_add(backed_by);
+        let age = self.age(now);
         let freshness = self.windows.freshness(age, in_all.unsigned_abs(), measured);
         if freshness == Freshness::Fresh {
             let reserve = i64::try_from(self.windows.reserve(measured)).unwrap_or(i64::MAX);
             let at_the_reserve = reserve.saturating_sub(backed_by);
-            let after_a_while = left - (self.request_limit / LOOKS).max(1);
-            self.look_again_at
-                .store(after_a_while.max(at_the_reserve), Ordering::Relaxed);
+            self.budget.look_again(left, at_the_reserve);
         }
         freshness
     }
@@ -200,7 +204,7 @@ impl LiveToken {
             clippy::cast_precision_loss,
             reason = "a rate needs no more than 53 bits"
         )]
-        let spent = (self.request_limit - left) as f64;
+        let spent = (self.budget.limit() - left) as f64;
         let own = spent / in_use.max(MEASURED_OVER).as_secs_f64();
         let rate = if in_use < MEASURED_OVER {
             own.max(self.context.requests_per_second_before)
@@ -212,7 +216,7 @@ impl LiveToken {
 
     /// The rate at which the token was used so far.
     pub(super) fn requests_per_second(&self, now: Moment) -> f64 {
-        self.measured(self.requests_left.load(Ordering::Relaxed).max(0), now)
+        self.measured(self.budget.left().max(0), now)
             .requests_per_second()
     }
 
@@ -236,7 +240,7 @@ impl LiveToken {
     }
 
     pub(super) fn requests_left(&self) -> u64 {
-        u64::try_from(self.requests_left.load(Ordering::Relaxed)).unwrap_or(0)
+        u64::try_from(self.budget.left()).unwrap_or(0)
     }
 
     /// For how long the token may still be sent.

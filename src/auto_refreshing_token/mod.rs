@@ -1,8 +1,10 @@
 //! A token that stays fresh by itself.
 
 mod breaker;
+mod budget;
 mod builder;
 mod cost;
+mod current_token;
 mod engine;
 mod event;
 mod future;
@@ -30,6 +32,7 @@ mod succession;
 #[cfg(not(loom))]
 mod suspend_simulation;
 mod sync;
+mod token_copy;
 mod until;
 mod wait;
 mod warm;

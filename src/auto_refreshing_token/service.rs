@@ -8,10 +8,12 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::engine::Engine;
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, SentToken};
+use super::live_token::Taken;
 use super::sync::Ordering;
+use super::token_copy::OwnCopy;
 use crate::clock;
-use crate::credential_rules::{self, CredentialHeader, Verdict};
+use crate::credential_rules::{self, Verdict};
 use crate::error::{BoxError, Error, Kind};
 use crate::http_request::{HttpRequest, HttpResponse};
 
@@ -27,11 +29,16 @@ use crate::http_request::{HttpRequest, HttpResponse};
 pub struct AutoRefresh<S> {
     inner: S,
     engine: Arc<Engine>,
+    copy: OwnCopy,
 }
 
 impl<S> AutoRefresh<S> {
     pub(super) fn new(inner: S, engine: Arc<Engine>) -> Self {
-        Self { inner, engine }
+        Self {
+            inner,
+            engine,
+            copy: OwnCopy::default(),
+        }
     }
 
     /// The inner service.
@@ -65,8 +72,18 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        send(&self.engine, &mut self.inner, request)
+    #[inline]
+    fn call(&mut self, mut request: R) -> Self::Future {
+        let verdict = self.engine.settings.rules.judge(&mut request);
+        if verdict != Verdict::Add {
+            return send_without_token(&self.engine, &mut self.inner, request, verdict);
+        }
+        let cost = self.engine.settings.cost.of(&request);
+        let Some(copy) = self.copy.take(&self.engine, cost) else {
+            return send_shared(&self.engine, &mut self.inner, request, cost);
+        };
+        credential_rules::add_authorization(request.headers_mut(), copy.header().clone());
+        ResponseFuture::sent(self.inner.call(request), SentToken::Copy(copy))
     }
 }
 
@@ -80,23 +97,48 @@ where
     S: Service<R> + Clone,
     R: HttpRequest,
 {
-    match engine.settings.rules.judge(&mut request) {
-        Verdict::Add => {}
-        Verdict::Keep => return ResponseFuture::untracked(inner.call(request)),
-        Verdict::Withhold => {
-            engine.withheld.fetch_add(1, Ordering::Relaxed);
-            if engine.settings.strict_origins {
-                return ResponseFuture::failed(forbidden_origin());
-            }
-            return ResponseFuture::untracked(inner.call(request));
-        }
+    let verdict = engine.settings.rules.judge(&mut request);
+    if verdict != Verdict::Add {
+        return send_without_token(engine, inner, request, verdict);
     }
     let cost = engine.settings.cost.of(&request);
-    if let Some(taken) = engine.take(clock::now(), cost) {
-        let (header, value) = (CredentialHeader::Authorization, taken.header);
-        credential_rules::add(request.headers_mut(), header, value);
+    send_shared(engine, inner, request, cost)
+}
+
+fn send_without_token<S, R>(
+    engine: &Engine,
+    inner: &mut S,
+    request: R,
+    verdict: Verdict,
+) -> ResponseFuture<S, R>
+where
+    S: Service<R>,
+{
+    if verdict == Verdict::Withhold {
+        engine.withheld.fetch_add(1, Ordering::Relaxed);
+        if engine.settings.strict_origins {
+            return ResponseFuture::failed(forbidden_origin());
+        }
+    }
+    ResponseFuture::sent(inner.call(request), SentToken::Nothing)
+}
+
+/// Sends a request with the token that all services share, or has it wait for one.
+fn send_shared<S, R>(
+    engine: &Arc<Engine>,
+    inner: &mut S,
+    mut request: R,
+    cost: i64,
+) -> ResponseFuture<S, R>
+where
+    S: Service<R> + Clone,
+    R: HttpRequest,
+{
+    if let Some(Taken { header, generation }) = engine.take(clock::now(), cost) {
+        credential_rules::add_authorization(request.headers_mut(), header);
         let response = inner.call(request);
-        return ResponseFuture::sent(response, Arc::clone(engine), taken.generation);
+        let engine = Arc::clone(engine);
+        return ResponseFuture::sent(response, SentToken::Shared { engine, generation });
     }
     let not_ready = inner.clone();
     let ready = mem::replace(inner, not_ready);
@@ -108,7 +150,7 @@ impl<S: fmt::Debug> fmt::Debug for AutoRefresh<S> {
         f.debug_struct("AutoRefresh")
             .field("inner", &self.inner)
             .field("status", &self.engine.status())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

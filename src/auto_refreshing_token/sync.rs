@@ -7,6 +7,10 @@ pub(super) use std::sync::{Mutex, MutexGuard};
 
 #[cfg(not(loom))]
 pub(super) use arc_swap::ArcSwapOption;
+#[cfg(not(loom))]
+pub(super) type Loaded<T> = arc_swap::Guard<Option<std::sync::Arc<T>>>;
+#[cfg(loom)]
+pub(super) type Loaded<T> = Option<std::sync::Arc<T>>;
 #[cfg(loom)]
 pub(super) use loom::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `src`, lowest first: a module may use those of lower layers, and its own.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["clock", "env_proxy", "error", "secret"],
-    &["origins"],
-    &["observe", "redirects"],
+    &["request_origin"],
+    &["observe", "origins"],
+    &["redirects"],
     &["api_key", "api_token", "create_tokens", "http_request"],
     &["credential_rules", "token_source"],
     &["add_credential"],

@@ -2,16 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use mobula_auth::emulator::{self, Plan};
+use mobula_auth::emulator::Plan;
 use mobula_auth::{ApiKey, AutoRefreshingToken, Error, ReplayRejected, TokenClient};
 use tokio::time::timeout;
 use tower::retry::{Retry, RetryLayer};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use super::herd::Herd;
 use super::net::{KeyLog, Net, Side, Ticket};
@@ -20,11 +21,13 @@ use super::promises;
 use super::random::Random;
 use super::source::Source;
 use super::tally::Event;
-use super::watch::Watch;
+use super::watch::{Answer, Watch};
 use super::weather::{At, SECOND};
 use super::world::{Client, Session, World};
 
 type Stack = Retry<ReplayRejected, Watch>;
+
+const STACKS: usize = 3;
 
 /// Requests under way at once; a caller that is this far behind sends no more.
 const MOST_UNDER_WAY: usize = 256;
@@ -36,7 +39,8 @@ pub(crate) struct Driver {
     tokens: TokenClient<Net>,
     handle: AutoRefreshingToken,
     pub(crate) session: Arc<Session>,
-    stack: Stack,
+    /// Long-lived services: their requests go out with a token of their own, once they have sent a few.
+    stacks: Arc<[Mutex<Stack>]>,
     pub(crate) herd: Herd,
     requests: u64,
     random: Random,
@@ -57,7 +61,7 @@ impl Driver {
         let settings = plan.settings.clone();
         let key = world.emulator.add_api_key(Plan::Growth);
         let tokens = token_client(&client, &key, &settings);
-        let (session, handle, stack) = stack(&client, &tokens, &settings);
+        let (session, handle, stacks) = stacks(&client, &tokens, &settings);
         Self {
             random: Random::named(world.seed, &[3, number]),
             client,
@@ -65,7 +69,7 @@ impl Driver {
             tokens,
             handle,
             session,
-            stack,
+            stacks,
             herd: Herd::new(settings.newcomers_first),
             settings,
             requests: 0,
@@ -132,12 +136,31 @@ impl Driver {
             self.settings.max_wait * 2 + 30 * SECOND
         };
         let request = self.request(foreign);
-        self.herd.begin(ask(
-            self.stack.clone(),
-            Arc::clone(&self.session),
-            request,
-            patience,
-        ));
+        let ticket = ticket_of(&request);
+        let answer = self.send(request);
+        self.herd
+            .begin(ask(answer, Arc::clone(&self.session), ticket, patience));
+    }
+
+    /// Sends a request, once that is polled: every fourth one through a service of its own, the others through one of those
+    /// that stay.
+    fn send(&self, request: Request<Full<Bytes>>) -> impl Future<Output = Answer> + Send + use<> {
+        let nth = usize::try_from(self.requests).unwrap();
+        let stacks = Arc::clone(&self.stacks);
+        async move {
+            let stack = &stacks[nth % STACKS];
+            if nth % 4 == 0 {
+                let own = stack.lock().unwrap().clone();
+                return own.oneshot(request).await;
+            }
+            let answer = {
+                let mut stack = stack.lock().unwrap();
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(stack.poll_ready(&mut cx).is_ready(), "the net always is");
+                stack.call(request)
+            };
+            answer.await
+        }
     }
 
     fn request(&mut self, foreign: bool) -> Request<Full<Bytes>> {
@@ -160,9 +183,9 @@ impl Driver {
     /// Whether a request is served, and that at once where nothing is wrong.
     pub(crate) async fn probe(&mut self) -> Result<StatusCode, Option<Error>> {
         let request = self.request(false);
-        let (stack, session) = (self.stack.clone(), Arc::clone(&self.session));
-        let ticket = Arc::clone(request.extensions().get::<Arc<Ticket>>().unwrap());
-        let answer = self.herd.during(stack.oneshot(request)).await;
+        let (ticket, session) = (ticket_of(&request), Arc::clone(&self.session));
+        let answer = self.send(request);
+        let answer = self.herd.during(answer).await;
         note(&session, &ticket, Some(&answer));
         answer
             .map(|response| response.status())
@@ -239,10 +262,10 @@ impl Driver {
 
     /// A new handle for the same key; requests that are under way keep the old one alive.
     fn restart(&mut self) {
-        let (session, handle, stack) = stack(&self.client, &self.tokens, &self.settings);
+        let (session, handle, stacks) = stacks(&self.client, &self.tokens, &self.settings);
         self.session = session;
         self.handle = handle;
-        self.stack = stack;
+        self.stacks = stacks;
     }
 }
 
@@ -261,11 +284,11 @@ fn token_client(client: &Arc<Client>, key: &str, settings: &Settings) -> TokenCl
         .unwrap()
 }
 
-fn stack(
+fn stacks(
     client: &Arc<Client>,
     tokens: &TokenClient<Net>,
     settings: &Settings,
-) -> (Arc<Session>, AutoRefreshingToken, Stack) {
+) -> (Arc<Session>, AutoRefreshingToken, Arc<[Mutex<Stack>]>) {
     let session = Session::new(client, settings.max_wait);
     let source = Source {
         tokens: tokens.clone(),
@@ -292,26 +315,26 @@ fn stack(
         session: Arc::clone(&session),
     };
     let stack = RetryLayer::new(ReplayRejected::default()).layer(watch);
-    (session, handle, stack)
+    let stacks = (0..STACKS).map(|_| Mutex::new(stack.clone())).collect();
+    (session, handle, stacks)
+}
+
+fn ticket_of(request: &Request<Full<Bytes>>) -> Arc<Ticket> {
+    Arc::clone(request.extensions().get::<Arc<Ticket>>().unwrap())
 }
 
 async fn ask(
-    stack: Stack,
+    answer: impl Future<Output = Answer>,
     session: Arc<Session>,
-    request: Request<Full<Bytes>>,
+    ticket: Arc<Ticket>,
     patience: Duration,
 ) {
-    let ticket = Arc::clone(request.extensions().get::<Arc<Ticket>>().unwrap());
-    let answer = timeout(patience, stack.oneshot(request)).await.ok();
+    let answer = timeout(patience, answer).await.ok();
     note(&session, &ticket, answer.as_ref());
 }
 
 /// What came of a request, in the end.
-fn note(
-    session: &Session,
-    ticket: &Ticket,
-    answer: Option<&Result<http::Response<emulator::Body>, tower::BoxError>>,
-) {
+fn note(session: &Session, ticket: &Ticket, answer: Option<&Answer>) {
     let world = session.world();
     let event = match answer {
         None => Event::GivenUp,

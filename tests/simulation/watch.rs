@@ -28,7 +28,7 @@ pub(crate) struct Watch {
     pub(crate) session: Arc<Session>,
 }
 
-type Answer = Result<Response<Body>, BoxError>;
+pub(crate) type Answer = Result<Response<Body>, BoxError>;
 
 impl Service<Request<Full<Bytes>>> for Watch {
     type Response = Response<Body>;
