@@ -7,6 +7,7 @@ use loom::model::Builder;
 use loom::thread;
 
 use super::AutoRefreshingToken;
+use super::budget::{Budget, Spent};
 use super::engine::{Acquired, Engine};
 use super::refresh::Outcome;
 use crate::api_token::ApiToken;
@@ -200,6 +201,42 @@ fn r14_a_budget_is_spent_exactly() {
             engine.lock().attempt_under_way,
             "who found nothing began an attempt"
         );
+    });
+}
+
+/// H1, H2: a service that takes from its share while another one, at the end of the budget, calls all shares in.
+#[test]
+fn h2_what_is_called_in_while_it_is_taken_counts_once() {
+    explore("shares of a budget", || {
+        let budget = Arc::new(Budget::new(64));
+        budget.look_again(64, 0);
+        let service = thread::spawn({
+            let (budget, share) = (Arc::clone(&budget), budget.share());
+            move || (0..3).filter(|_| budget.take_from(&share, 1)).count()
+        });
+        budget.call_in();
+        let taken = i64::from(budget.take(1) != Spent::Nothing);
+        let taken = taken + i64::try_from(service.join().unwrap()).unwrap();
+        assert!(taken > 0, "there was enough all the time");
+        assert_eq!(budget.left() + taken, 64);
+    });
+}
+
+/// R9, H6: who copies the current token while it is replaced knows later that the copy is old.
+#[test]
+fn r9_a_copy_of_a_token_that_is_replaced_meanwhile_is_known_as_old() {
+    explore("copy and replacement", || {
+        let engine = engine_with(10, &["one", "two"]);
+        let rejection = thread::spawn({
+            let engine = Arc::clone(&engine);
+            move || engine.rejected(1)
+        });
+        let changes = engine.current.changes();
+        let copied = engine.current.load_full().unwrap().generation();
+        rejection.join().unwrap();
+        let is_known_as_current = changes == engine.current.changes();
+        assert!(copied == 2 || !is_known_as_current);
+        assert_eq!(engine.current.load_full().unwrap().generation(), 2);
     });
 }
 

@@ -220,10 +220,10 @@ mod tests {
         let engine = engine().await;
         let mut own = proven(&engine);
         let soft_end = engine.current.load_full().unwrap().soft_end().monotonic;
-        let just_before = soft_end - clock::monotonic() - Duration::from_micros(500);
-        tokio::time::advance(just_before).await;
+        let just_before = soft_end - Duration::from_micros(500);
+        tokio::time::advance(just_before - clock::monotonic()).await;
         assert!(own.take(&engine, 1).is_some());
-        tokio::time::advance(Duration::from_micros(500) - Duration::from_nanos(1)).await;
+        tokio::time::advance(Duration::from_nanos(499_999)).await;
         assert!(own.take(&engine, 1).is_some());
         tokio::time::advance(Duration::from_nanos(1)).await;
         assert!(own.take(&engine, 1).is_none());
