@@ -1,6 +1,7 @@
 //! `AutoRefreshingToken` under tokio's paused clock, against a scripted source and a scripted server.
 
 mod cancellation;
+mod copies;
 mod events;
 mod expiry;
 mod failures;
