@@ -98,7 +98,40 @@ fn v12_no_copy_of_a_secret_stays_behind() {
     drop(sent);
     assert_eq!(copies(), 0);
 
+    of_a_service_with_a_copy();
     of_a_tenant_that_is_gone();
+}
+
+/// A service that lives holds a copy of the token; both are gone with it and with its handle.
+fn of_a_service_with_a_copy() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let source = async |_: CreateTokens| Ok(vec![ApiToken::new(secret().as_str())?]);
+    let auth = AutoRefreshingToken::builder(source)
+        .standby(0)
+        .build()
+        .unwrap();
+    let mut service = auth.layer(tower::service_fn(|request: Request<()>| async move {
+        drop(request);
+        Ok::<_, std::convert::Infallible>(http::Response::new(()))
+    }));
+    runtime.block_on(async {
+        for _ in 0..20 {
+            let request = Request::get("https://api.mobula.io/").body(()).unwrap();
+            service.call(request).await.unwrap();
+        }
+        assert_eq!(copies(), 2, "the engine's, and the service's own");
+        let clone = service.clone();
+        assert_eq!(copies(), 2, "which its clones start with");
+        drop(service);
+        assert_eq!(copies(), 2);
+        drop(clone);
+        assert_eq!(copies(), 1);
+        auth.shutdown().await;
+        assert_eq!(copies(), 0);
+    });
 }
 
 /// A registry forgets an evicted tenant after two minutes, and its key with it.

@@ -21,7 +21,9 @@ use crate::http_request::{HttpRequest, HttpResponse};
 /// [`AutoRefreshingToken`](super::AutoRefreshingToken).
 ///
 /// With a usable token, which is always but at the very start and after trouble, a request allocates
-/// nothing, takes no lock, and calls the inner service that was polled ready. Without one it waits, and
+/// nothing, takes no lock, and calls the inner service that was polled ready. A service that has sent a few requests
+/// keeps a copy of the token, so that threads which send through clones of it share nothing that they write to; it gives
+/// a token's copy up when it first sends with the next one, or is dropped. Without a token a request waits, and
 /// so holds the inner service's readiness (a permit of a `ConcurrencyLimit`, say) meanwhile; the inner
 /// service is cloned for this alone. Its errors are the inner service's, or an
 /// [`Error`](crate::Error), which `downcast_ref::<mobula_auth::Error>()` tells.
