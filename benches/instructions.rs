@@ -1,28 +1,43 @@
 //! Instructions per request, by callgrind: what must not depend on the machine's load.
+//!
+//! Each number is of a hundred requests. What is above `bare` in the same column is the layer's.
 
 use std::hint::black_box;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use mobula_auth_benches as stacks;
-use stacks::Noop;
+use mobula_auth_benches::inner::{Dropping, Leaking, Noop, Recycling};
+use mobula_auth_benches::requests::{self, secret};
+use mobula_auth_benches::send::{send_all, send_all_by_clones};
+use mobula_auth_benches as benches;
 
 const REQUESTS: usize = 100;
 
 type Run = Box<dyn FnOnce()>;
 
 /// A hundred requests through a service that has seen some already.
-fn requests<S: Noop + 'static>(mut service: S, headers: usize) -> Run {
-    stacks::send_all(&mut service, stacks::requests(200, headers));
-    let requests = stacks::requests(REQUESTS, headers);
-    Box::new(move || stacks::send_all(black_box(&mut service), black_box(requests)))
+fn one_service<S: Noop>(mut stack: S, headers: usize) -> Run {
+    send_all(&mut stack, requests::requests(200, headers));
+    let requests = requests::requests(REQUESTS, headers);
+    Box::new(move || send_all(black_box(&mut stack), black_box(requests)))
+}
+
+fn a_clone_for_each<S: Noop>(mut stack: S, headers: usize) -> Run {
+    send_all(&mut stack, requests::requests(200, headers));
+    send_all_by_clones(&stack, requests::requests(200, headers));
+    let requests = requests::requests(REQUESTS, headers);
+    Box::new(move || send_all_by_clones(black_box(&stack), black_box(requests)))
 }
 
 macro_rules! cases {
-    ($($name:ident: $service:expr;)*) => {
+    ($($name:ident: $stack:path;)*) => {
         $(
             #[library_benchmark]
-            #[bench::headers_8(requests($service, 8))]
-            #[bench::headers_0(requests($service, 0))]
+            #[bench::leaked_headers_8_token_1200(one_service($stack(&secret(1_200), Leaking), 8))]
+            #[bench::dropped_headers_8_token_1200(one_service($stack(&secret(1_200), Dropping), 8))]
+            #[bench::dropped_headers_8_token_40(one_service($stack(&secret(40), Dropping), 8))]
+            #[bench::dropped_headers_0_token_1200(one_service($stack(&secret(1_200), Dropping), 0))]
+            #[bench::recycled_headers_8_token_1200(one_service($stack(&secret(1_200), Recycling), 8))]
+            #[bench::cloned_headers_8_token_1200(a_clone_for_each($stack(&secret(1_200), Dropping), 8))]
             fn $name(run: Run) {
                 run();
             }
@@ -32,14 +47,17 @@ macro_rules! cases {
 }
 
 cases! {
-    bare: stacks::Bare;
-    floor: stacks::floor(&stacks::secret(1_200));
-    tower_http_add_authorization: stacks::tower_http_add_authorization(&stacks::secret(1_200));
-    tower_http_set_header: stacks::tower_http_set_header(&stacks::secret(1_200));
-    api_key_auth: stacks::api_key_auth(&stacks::secret(1_200));
-    x_api_key_auth: stacks::x_api_key_auth(&stacks::secret(1_200));
-    bearer_auth: stacks::bearer_auth(&stacks::secret(1_200));
-    auto_refreshing_token: stacks::auto_refreshing(&stacks::secret(1_200));
+    bare: benches::floor::bare;
+    floor: benches::floor::floor;
+    tower_http_add_authorization: benches::peers::tower_http_add_authorization;
+    tower_http_set_request_header: benches::peers::tower_http_set_request_header;
+    api_key_auth: benches::stacks::api_key_auth;
+    x_api_key_auth: benches::stacks::x_api_key_auth;
+    bearer_auth: benches::stacks::bearer_auth;
+    per_request_auth: benches::stacks::per_request_auth;
+    auto_refreshing_token: benches::stacks::auto_refreshing_token;
+    aliri_tokens: benches::peers::aliri_tokens;
+    by_hand: benches::by_hand::by_hand;
 }
 
 main!(library_benchmark_groups = hundred_requests);
