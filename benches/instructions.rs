@@ -5,10 +5,10 @@
 use std::hint::black_box;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use mobula_auth_benches as benches;
 use mobula_auth_benches::inner::{Dropping, Leaking, Noop, Recycling};
 use mobula_auth_benches::requests::{self, secret};
 use mobula_auth_benches::send::{send_all, send_all_by_clones};
-use mobula_auth_benches as benches;
 
 const REQUESTS: usize = 100;
 

@@ -1,9 +1,13 @@
 //! What the benches measure with: the stacks that they compare, and how they send requests through them.
 
 pub mod by_hand;
+pub mod crew;
+pub mod figures;
 pub mod floor;
 pub mod inner;
+pub mod options;
 pub mod peers;
+pub mod refreshing;
 pub mod requests;
 pub mod send;
 pub mod stacks;

@@ -23,7 +23,7 @@ pub fn request(headers: usize) -> Request<()> {
         .body(())
         .unwrap();
     // As a client would that expects some of its layers to add more.
-    request.headers_mut().reserve(16);
+    request.headers_mut().reserve(headers + 4);
     fill(&mut request, headers);
     request
 }
