@@ -67,7 +67,9 @@ fn main() {
     report.head("operations per second, of the parts alone");
     report.parts(secret);
 
-    report.figures.write();
+    if !is_quick() {
+        report.figures.write();
+    }
 }
 
 /// A thread with a clone of its own, made once.

@@ -1,6 +1,7 @@
 //! What the benches measure with: the stacks that they compare, and how they send requests through them.
 
 pub mod by_hand;
+pub mod counting_allocator;
 pub mod crew;
 pub mod figures;
 pub mod floor;
