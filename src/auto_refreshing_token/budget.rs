@@ -9,7 +9,7 @@ const LOOKS: i64 = 16;
 /// Threads that count in different shares write to different cache lines.
 const SHARES: u8 = if cfg!(loom) { 2 } else { 16 };
 /// What a share takes at once, at most.
-const LARGEST_SHARE: i64 = 64;
+const LARGEST_SHARE: i64 = 1_024;
 
 #[derive(Debug)]
 pub(super) struct Budget {

@@ -19,6 +19,7 @@ pub(super) struct TokenCopy {
     engine: Arc<Engine>,
     live: Arc<LiveToken>,
     header: HeaderValue,
+    generation: u64,
     share: Arc<Share>,
     /// The count of the engine's changes when this was current.
     changes: u64,
@@ -43,6 +44,7 @@ impl TokenCopy {
         Self {
             engine: Arc::clone(engine),
             header: live.token().copy_header(),
+            generation: live.generation(),
             share: live.share(),
             live,
             changes,
@@ -54,7 +56,7 @@ impl TokenCopy {
     }
 
     pub(super) fn generation(&self) -> u64 {
-        self.live.generation()
+        self.generation
     }
 
     pub(super) fn header(&self) -> &HeaderValue {
