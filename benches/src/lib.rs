@@ -5,6 +5,7 @@ pub mod counting_allocator;
 pub mod crew;
 pub mod figures;
 pub mod floor;
+pub mod forgetful_allocator;
 pub mod inner;
 pub mod options;
 pub mod peers;
