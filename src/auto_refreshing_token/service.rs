@@ -90,6 +90,7 @@ where
 }
 
 /// Sends a request by a service that was polled ready, with a token of this engine where it may have one.
+#[cfg(feature = "registry")]
 pub(super) fn send<S, R>(
     engine: &Arc<Engine>,
     inner: &mut S,
