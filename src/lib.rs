@@ -104,6 +104,7 @@
 //! - **`reqwest-middleware`**: the layers as middleware of a `reqwest_middleware` 0.5 chain.
 //! - **`replay`**: `ReplayRejected`, a `tower::retry::Policy`.
 //! - **`registry`**: `TokenRegistry`, many API keys with tokens of their own.
+//! - **`issuer`**: [`issuer`], short-lived tokens for a backend's own frontends.
 //! - **`tracing`**: events of the `tracing` crate, without secrets.
 //! - **`metrics`**: counters and gauges of the `metrics` crate.
 //! - **`emulator`**: the emulator. Not for production.
@@ -130,6 +131,8 @@ pub mod emulator;
 mod env_proxy;
 mod error;
 mod http_request;
+#[cfg(feature = "issuer")]
+pub mod issuer;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
 mod observe;

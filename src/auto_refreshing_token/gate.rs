@@ -21,15 +21,15 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// The error is kept beside the token, never in its place (R3), and is everybody's answer while the
 /// gate is closed (R2).
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     failures: u32,
     closed: Option<Closed>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Closed {
-    pub(super) until: Instant,
-    pub(super) error: Error,
+pub(crate) struct Closed {
+    pub(crate) until: Instant,
+    pub(crate) error: Error,
 }
 
 struct Backoff {
@@ -39,25 +39,25 @@ struct Backoff {
 
 impl Gate {
     /// The reason and the end of the wait, if there is one.
-    pub(super) fn closed(&self, now: Instant) -> Option<&Closed> {
+    pub(crate) fn closed(&self, now: Instant) -> Option<&Closed> {
         self.closed.as_ref().filter(|closed| now < closed.until)
     }
 
     /// The error of the last attempt, if that failed.
-    pub(super) fn last_error(&self) -> Option<&Error> {
+    pub(crate) fn last_error(&self) -> Option<&Error> {
         self.closed.as_ref().map(|closed| &closed.error)
     }
 
-    pub(super) fn closed_until(&self) -> Option<Instant> {
+    pub(crate) fn closed_until(&self) -> Option<Instant> {
         self.closed.as_ref().map(|closed| closed.until)
     }
 
-    pub(super) fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         *self = Self::default();
     }
 
     /// Closes after a failure, and says for how long. `random` is drawn from 0.0..1.0.
-    pub(super) fn close(&mut self, now: Instant, error: Error, random: f64) -> Duration {
+    pub(crate) fn close(&mut self, now: Instant, error: Error, random: f64) -> Duration {
         let wait = match (error.kind(), error.retry_after()) {
             // R10: the server, or the mint limit, said when; never sooner.
             (_, Some(retry_after)) => retry_after + TRANSIENT.first.mul_f64(random),
@@ -81,7 +81,7 @@ impl Gate {
 
 impl Closed {
     /// Whether a wait may help: a refusal stays one until somebody acts.
-    pub(super) fn is_worth_waiting(&self) -> bool {
+    pub(crate) fn is_worth_waiting(&self) -> bool {
         self.error.is_transient() || self.error.is_rate_limited()
     }
 }

@@ -8,7 +8,7 @@ mod current_token;
 mod engine;
 mod event;
 mod future;
-mod gate;
+pub(crate) mod gate;
 mod lease;
 mod live_token;
 #[cfg(all(test, loom))]
@@ -24,7 +24,7 @@ mod service;
 mod settings;
 mod shutdown;
 mod sizing;
-mod source;
+pub(crate) mod source;
 mod status;
 #[cfg(feature = "registry")]
 mod succession;

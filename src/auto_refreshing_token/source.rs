@@ -10,7 +10,7 @@ use crate::token_source::TokenSource;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-pub(super) trait AnySource: Send + Sync {
+pub(crate) trait AnySource: Send + Sync {
     fn create(&self, request: CreateTokens) -> Boxed<'_, Vec<ApiToken>>;
     fn revoke(&self, token: ApiToken) -> Boxed<'_, ()>;
     fn creates_per_minute(&self) -> u32;

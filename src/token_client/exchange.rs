@@ -19,14 +19,14 @@ use crate::error::BoxError;
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
 /// An answer's head, and its body if that came whole.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Result<Zeroizing<Vec<u8>>, Broken>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Result<Zeroizing<Vec<u8>>, Broken>,
 }
 
 /// Why there is no answer, or no body.
-pub(super) enum Broken {
+pub(crate) enum Broken {
     TooSlow,
     TooLarge,
     Transport(BoxError),
@@ -34,7 +34,7 @@ pub(super) enum Broken {
 
 impl Answer {
     /// Whether it is JSON by its `Content-Type`, or has none.
-    pub(super) fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         let Some(content_type) = self.headers.get(CONTENT_TYPE) else {
             return true;
         };
@@ -47,7 +47,7 @@ impl Answer {
 /// Sends a request and reads the answer, all of it before the deadline. What is under way then is dropped.
 ///
 /// N3: an answer whose head came in time is an answer: a 401 stays one, however slowly its body drips.
-pub(super) async fn exchange<C, B>(
+pub(crate) async fn exchange<C, B>(
     mut http_client: C,
     request: Request<Full<Bytes>>,
     deadline: Duration,

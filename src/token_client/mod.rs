@@ -2,19 +2,19 @@
 
 mod base_url;
 mod created_tokens;
-mod exchange;
+pub(crate) mod exchange;
 mod failure;
 mod governor;
 mod jwt_claims;
 mod key_rotation;
 mod lifetime;
-mod redact;
+pub(crate) mod redact;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
-mod retry_after;
+pub(crate) mod retry_after;
 mod token_info;
 mod token_source;
-mod wire;
+pub(crate) mod wire;
 
 use std::fmt;
 use std::sync::Arc;

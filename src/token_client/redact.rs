@@ -15,12 +15,12 @@ const MAX_JWT_LEN: usize = 8_192;
 const REDACTED: &str = "[redacted]";
 
 /// The secrets that a text may echo.
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     needles: Vec<Zeroizing<String>>,
 }
 
 impl Redactor {
-    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let needles = secrets
             .into_iter()
             .flat_map(|secret| {
@@ -37,7 +37,7 @@ impl Redactor {
 
     /// The text without the secrets, plain, percent-encoded, JSON-escaped or in base64; without control characters and
     /// whatever else does not print; at most 256 bytes.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let mut clean = String::new();
         let mut rest = text.trim();
         while let Some(next) = rest.chars().next() {
@@ -55,7 +55,7 @@ impl Redactor {
     }
 
     /// An error and its causes in one line. V3: URLs in it are left out, they may hold anything.
-    pub(super) fn clean_error(&self, error: &(dyn StdError + 'static)) -> String {
+    pub(crate) fn clean_error(&self, error: &(dyn StdError + 'static)) -> String {
         let mut line = String::new();
         let causes = iter::successors(Some(error), |&error| error.source());
         for error in causes.take(8) {

@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 ///
 /// N5: a number out of all bounds is the nearer bound, never zero and never years. A date counts from the server's own
 /// `Date` where there is one, else from `now`.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = text(headers, RETRY_AFTER)?;
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // Digits fail to parse for one reason: there are too many.

@@ -150,7 +150,7 @@ pub(super) fn infos(body: &[u8]) -> Option<Vec<TokenInfo>> {
 }
 
 /// The text in which a server says what is wrong: `message`, a string or several, else `error`, else all of it.
-pub(super) fn server_message(body: &[u8]) -> String {
+pub(crate) fn server_message(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let message = match &value["message"] {
         Value::String(message) => Some(message.clone()),
