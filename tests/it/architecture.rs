@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["add_credential"],
     &["api_key_auth", "bearer_auth", "token_client"],
     &["per_request_auth", "auto_refreshing_token"],
-    &["middleware", "token_registry"],
+    &["issuer", "middleware", "token_registry"],
 ];
 
 /// Used by none of the above and using none of them, so that client and emulator cannot share one mistake.
