@@ -10,22 +10,21 @@ use tokio::time::Instant;
 
 use super::audit::Audit;
 use super::authorize::AnyAuthorize;
-use super::demand::Demand;
 use super::grant::Subject;
 use super::handover::{HandedToken, Waiting};
 use super::issued::{HeldToken, Issued};
 use super::limits::{Exceeded, Limits};
-use super::pool::{MOST_AT_ONCE, Pool, PooledToken};
-use super::queue::Queue;
+use super::pool::{MOST_AT_ONCE, PooledToken};
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::settings::Settings;
+use super::token_kind::{TokenKind, Waiter};
+use super::turned_away::{over_capacity, refusal_of, shut_down};
 use crate::api_token::ApiToken;
 use crate::auto_refreshing_token::gate::Gate;
 use crate::auto_refreshing_token::source::AnySource;
 use crate::clock::{self, Moment};
 use crate::create_tokens::CreateTokens;
-use crate::error::{Error, Kind};
 
 /// More unused tokens than that are not revoked but left to expire: nobody has them.
 const MOST_RETIRED: usize = 1_000;
@@ -54,20 +53,6 @@ pub(super) struct State {
     pub(super) is_retiring: bool,
     pub(super) is_shut_down: bool,
     numbers: u64,
-}
-
-/// All that there is of one pair of lifetime and request limit.
-pub(super) struct TokenKind {
-    pub(super) size: CreateTokens,
-    pub(super) pool: Pool,
-    pub(super) queue: Queue<Waiter>,
-    pub(super) demand: Demand,
-    asked_for: u64,
-}
-
-pub(super) struct Waiter {
-    pub(super) deadline: Instant,
-    pub(super) answer: oneshot::Sender<Result<HandedToken, Refusal>>,
 }
 
 /// Which of the two limits a request counts for.
@@ -348,51 +333,4 @@ impl State {
         let waiting = u32::try_from(self.waiting()).unwrap_or(u32::MAX);
         gate + Duration::from_secs(60).mul_f64(f64::from(waiting) / f64::from(per_minute))
     }
-}
-
-impl TokenKind {
-    fn new(size: CreateTokens) -> Self {
-        Self {
-            size,
-            pool: Pool::default(),
-            queue: Queue::default(),
-            demand: Demand::default(),
-            asked_for: 0,
-        }
-    }
-}
-
-pub(super) fn shut_down() -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "shut_down",
-        "no more tokens are issued here",
-    )
-}
-
-pub(super) fn over_capacity(wait: Duration) -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "over_capacity",
-        "more tokens are asked for than can be made at the moment",
-    )
-    .after(wait)
-}
-
-/// What a caller is told of an error of the source: what it means to them.
-pub(super) fn refusal_of(error: &Error, wait: Duration) -> Refusal {
-    let refusal = match error.kind() {
-        Kind::RateLimited => over_capacity(wait),
-        Kind::Transient => Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "upstream_unavailable",
-            "the service that makes tokens does not answer as it should",
-        ),
-        _ => Refusal::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_refused",
-            "the service that makes tokens refuses to make them for this issuer",
-        ),
-    };
-    refusal.after(wait).because_of(error.clone())
 }

@@ -12,6 +12,7 @@ use super::desk::{Asked, Desk, State};
 use super::grant::{Grant, Subject};
 use super::pool::PooledToken;
 use super::refusal::Refusal;
+use super::turned_away::revoked_meanwhile;
 use crate::api_token::ApiToken;
 use crate::clock;
 use crate::create_tokens::CreateTokens;
@@ -166,12 +167,4 @@ impl Drop for HandedToken {
         self.put_back(&mut state);
         desk.finish(state);
     }
-}
-
-pub(super) fn revoked_meanwhile() -> Refusal {
-    Refusal {
-        code: "revoked",
-        ..Refusal::unauthenticated()
-    }
-    .message("your tokens were revoked while you waited for one")
 }

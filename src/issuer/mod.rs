@@ -27,7 +27,7 @@
 //! # let answer = app.oneshot(ask).await?;
 //! # assert_eq!(answer.status(), 200);
 //! issuer.revoke_subject("user 7").await; // at the logout
-//! # assert!(mobula.tokens().iter().any(|token| token.is_revoked()));
+//! # assert!(mobula.tokens().iter().any(|token| token.revoked));
 //! # Ok(())
 //! # }
 //! ```
@@ -138,6 +138,8 @@ mod settings;
 mod status;
 mod stocking;
 mod token_issuer;
+mod token_kind;
+mod turned_away;
 
 pub use audit::{IssuerEvent, IssuerEvents};
 pub use authorize::{Authorize, FromExtensions};

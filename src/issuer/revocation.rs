@@ -8,9 +8,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{timeout, timeout_at};
 
 use super::audit::IssuerEvent;
-use super::desk::{Desk, Locked, shut_down};
-use super::handover::revoked_meanwhile;
+use super::desk::{Desk, Locked};
 use super::issued::HeldToken;
+use super::turned_away::{revoked_meanwhile, shut_down};
 use crate::api_token::ApiToken;
 use crate::clock;
 use crate::error::{Error, Kind};
@@ -91,7 +91,10 @@ impl Desk {
         };
         state.is_retiring = true;
         drop(state);
-        let retiring = Retiring(Arc::clone(self));
+        let retiring = Retiring {
+            desk: Arc::clone(self),
+            is_over: false,
+        };
         drop(runtime.spawn(retiring.run()));
     }
 
@@ -153,22 +156,36 @@ impl Desk {
     }
 }
 
-struct Retiring(Arc<Desk>);
+struct Retiring {
+    desk: Arc<Desk>,
+    is_over: bool,
+}
 
 impl Retiring {
-    async fn run(self) {
-        loop {
-            let next = self.0.lock().retired.pop_front();
-            let Some(token) = next else { return };
+    async fn run(mut self) {
+        while let Some(token) = self.next() {
             // Nobody has it: if it cannot be revoked, it expires.
-            let _ = revoke(&self.0, token).await;
+            let _ = revoke(&self.desk, token).await;
         }
+    }
+
+    /// The last look and the end are one step, so that no token comes between them and is left lying.
+    fn next(&mut self) -> Option<ApiToken> {
+        let mut state = self.desk.lock();
+        let next = state.retired.pop_front();
+        if next.is_none() {
+            state.is_retiring = false;
+            self.is_over = true;
+        }
+        next
     }
 }
 
 impl Drop for Retiring {
     fn drop(&mut self) {
-        self.0.lock().is_retiring = false;
+        if !self.is_over {
+            self.desk.lock().is_retiring = false;
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::audit::IssuerEvent;
-use super::desk::{Desk, Locked, State, Waiter, refusal_of};
+use super::desk::{Desk, Locked, State};
 use super::pool::{self, PooledToken};
 use super::settings::Settings;
+use super::token_kind::Waiter;
+use super::turned_away::refusal_of;
 use crate::api_token::ApiToken;
 use crate::clock::{self, Moment};
 use crate::create_tokens::CreateTokens;
