@@ -12,6 +12,7 @@ mod clients;
 mod emulator;
 mod environment;
 mod http2;
+mod issuer;
 mod mission;
 mod proxies;
 mod quickstart;
