@@ -30,7 +30,7 @@ const SAFE: [(HeaderName, &str); 6] = [
 ];
 
 /// The longest wait that is told; who asks again by then is told anew.
-const LONGEST_RETRY: Duration = Duration::from_secs(600);
+pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
 /// What is told of a token, besides the token.
 #[derive(Debug, Clone, Copy)]

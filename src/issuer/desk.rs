@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::appointments::Appointments;
 use super::audit::Audit;
 use super::authorize::AnyAuthorize;
 use super::grant::Subject;
@@ -47,6 +47,7 @@ pub(super) struct State {
     /// Of requests for tokens, and of requests to revoke them.
     limits: [Limits; 2],
     pub(super) random: fastrand::Rng,
+    pub(super) appointments: Appointments,
     pub(super) is_stocking: bool,
     /// Tokens that nobody has and nobody will get.
     pub(super) retired: VecDeque<ApiToken>,
@@ -89,6 +90,7 @@ impl Desk {
                 gate: Gate::default(),
                 limits,
                 random,
+                appointments: Appointments::default(),
                 is_stocking: false,
                 retired: VecDeque::new(),
                 is_retiring: false,
@@ -105,14 +107,18 @@ impl Desk {
 
     /// U4: counts a request, before anything is sent anywhere.
     pub(super) fn count(&self, subject: &Subject, what: Counted) -> Result<(), Refusal> {
+        let per_minute = self.tokens_per_minute();
         let now = clock::now().monotonic;
-        let taken = self.lock().limits[what as usize].take(subject, now);
+        let mut state = self.lock();
+        let taken = state.limits[what as usize].take(subject, now);
         taken.map_err(|exceeded| {
             let (code, message, wait) = match exceeded {
                 Exceeded::OfSubject(wait) => ("rate_limited", "you ask too often", wait),
-                Exceeded::OfAll(wait) => {
-                    ("globally_rate_limited", "too many ask at the moment", wait)
-                }
+                Exceeded::OfAll(wait) => (
+                    "globally_rate_limited",
+                    "too many ask at the moment",
+                    state.appointment_after(wait, per_minute, now),
+                ),
             };
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, message).after(wait)
         })
@@ -137,8 +143,8 @@ impl Desk {
     pub(super) fn out_of_time(&self) -> Refusal {
         let per_minute = self.tokens_per_minute();
         let now = clock::now().monotonic;
-        let state = self.lock();
-        let wait = state.estimate(per_minute, now);
+        let mut state = self.lock();
+        let wait = state.appointment(per_minute, now);
         match state.gate.last_error() {
             Some(error) => refusal_of(error, wait),
             None => over_capacity(wait),
@@ -235,11 +241,12 @@ impl State {
         self.issued.remove_ended(now.monotonic);
         if self.issued.len() >= settings.max_live {
             let end = self.issued.next_end().unwrap_or(now.monotonic);
-            return Err(over_capacity(end - now.monotonic));
+            let until = end - now.monotonic;
+            let wait = self.appointment_after(until, per_minute, now.monotonic);
+            return Err(over_capacity(wait));
         }
-        let estimate = self.estimate(per_minute, now.monotonic);
         let Some(kind) = self.kind(size, settings.max_kinds) else {
-            return Err(over_capacity(estimate));
+            return Err(over_capacity(self.appointment(per_minute, now.monotonic)));
         };
         kind.demand.note(now.monotonic);
         let aged = kind.pool.remove_aged(now);
@@ -260,14 +267,16 @@ impl State {
                 "already_waiting",
                 "as many of your requests as may wait for a token do so already",
             );
-            return Err(refusal.after(estimate));
+            return Err(refusal.after(self.estimate(per_minute, now.monotonic)));
         }
         if self.waiting() >= settings.max_waiting {
-            return Err(over_capacity(estimate));
+            return Err(over_capacity(self.appointment(per_minute, now.monotonic)));
         }
         let closed = self.gate.closed(now.monotonic);
-        if let Some(closed) = closed.filter(|it| !it.is_worth_waiting() || deadline < it.until) {
-            return Err(refusal_of(&closed.error, estimate));
+        let in_vain = closed.filter(|it| !it.is_worth_waiting() || deadline < it.until);
+        if let Some(error) = in_vain.map(|closed| closed.error.clone()) {
+            let wait = self.appointment(per_minute, now.monotonic);
+            return Err(refusal_of(&error, wait));
         }
         let number = self.next_number();
         let (answer, answered) = oneshot::channel();
@@ -324,13 +333,5 @@ impl State {
         };
         self.issued.insert(number, held);
         HandedToken::new(Arc::clone(desk), size, number, token)
-    }
-
-    /// When a caller who is turned away may get a token: after the next attempt, and after those who wait.
-    pub(super) fn estimate(&self, per_minute: u32, now: Instant) -> Duration {
-        let closed = self.gate.closed(now);
-        let gate = closed.map_or(Duration::ZERO, |closed| closed.until - now);
-        let waiting = u32::try_from(self.waiting()).unwrap_or(u32::MAX);
-        gate + Duration::from_secs(60).mul_f64(f64::from(waiting) / f64::from(per_minute))
     }
 }

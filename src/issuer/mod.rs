@@ -118,6 +118,7 @@
 mod admission;
 mod allowed_origins;
 mod answer;
+mod appointments;
 mod audit;
 mod authorize;
 mod builder;

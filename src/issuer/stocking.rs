@@ -84,31 +84,29 @@ impl Desk {
             }
         });
         let mut in_vain = Vec::new();
-        let (event, refusal) = match stocked {
+        let event = match stocked {
             Ok(tokens) => {
                 state.gate.open();
-                (IssuerEvent::Stocked { tokens }, None)
+                IssuerEvent::Stocked { tokens }
             }
             Err(error) => {
                 let random = state.random.f64();
                 let next_attempt_in = state.gate.close(now.monotonic, error.clone(), random);
-                in_vain = state.waiters_in_vain(now.monotonic);
-                let wait = state.estimate(per_minute, now.monotonic);
-                let refusal = refusal_of(&error, wait);
-                let event = IssuerEvent::StockingFailed {
+                for waiter in state.waiters_in_vain(now.monotonic) {
+                    let wait = state.appointment(per_minute, now.monotonic);
+                    in_vain.push((waiter, refusal_of(&error, wait)));
+                }
+                IssuerEvent::StockingFailed {
                     error,
                     next_attempt_in,
-                };
-                (event, Some(refusal))
+                }
             }
         };
         self.finish(state);
         self.audit.tell(event);
-        for waiter in in_vain {
-            if let Some(refusal) = &refusal {
-                // Who has hung up misses nothing.
-                let _ = waiter.answer.send(Err(refusal.clone()));
-            }
+        for (waiter, refusal) in in_vain {
+            // Who has hung up misses nothing.
+            let _ = waiter.answer.send(Err(refusal));
         }
     }
 }

@@ -16,12 +16,16 @@ async fn r13_a_refusal_is_everybody_s_answer_and_costs_one_attempt_a_window() {
     assert!(emulator.set_plan(&emulator.api_key(), Plan::Free));
     let issuer = issuer(&emulator);
     let began = Instant::now();
+    let mut told = Vec::new();
     for number in 0..1_000 {
         let refused = ask(&issuer, &(number % 200).to_string()).await;
         assert_eq!(refused.status, StatusCode::BAD_GATEWAY);
         assert_eq!(refused.error(), "upstream_refused");
-        assert!((5..=10).contains(&refused.retry_after().unwrap()));
+        told.push(refused.retry_after().unwrap());
     }
+    // When it is asked again, and then as far apart as tokens are: not all at once.
+    assert!((5..=10).contains(&told[0]));
+    assert!(told[100] - told[0] >= 59 && told.iter().all(|it| (5..=600).contains(it)));
     assert_eq!(began.elapsed(), seconds(0));
     assert_eq!(emulator.counts().create.received, 1);
     let cause = issuer.status().last_error.unwrap();
