@@ -1,0 +1,205 @@
+//! What requests feel of a refresh, of a 401 and of a spent budget, while a create request takes 200 ms.
+//!
+//! Calm stretches and eventful ones take turns, of a quarter of a second each. A request that is not answered at its first
+//! poll has waited for a token: with one that stands by, nobody does, and nobody does for a refresh in any case.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use http::Request;
+use mobula_auth::{ApiToken, AutoRefresh, AutoRefreshingToken, CreateTokens};
+use mobula_auth_benches::figures::Figures;
+use mobula_auth_benches::latency::Latencies;
+use mobula_auth_benches::options::is_quick;
+use mobula_auth_benches::requests;
+use mobula_auth_benches::server::Server;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep;
+use tower::{Layer, Service};
+
+const MINT: Duration = Duration::from_millis(200);
+/// Of [`Server::WORK`] each, so that a create request begins and ends in one stretch.
+const REQUESTS_OF_A_STRETCH: u64 = 12_500;
+
+fn main() {
+    let mut figures = Figures::of("swap");
+    println!(
+        "{:44}{:>11}{:>11}{:>11}{:>13}{:>8}",
+        "microseconds", "p50", "p99", "p99.9", "max", "waited"
+    );
+    for (event, standby) in [
+        (Event::Refresh, 1),
+        (Event::Rejection, 1),
+        (Event::Spent, 1),
+        (Event::Refresh, 0),
+        (Event::Rejection, 0),
+        (Event::Spent, 0),
+    ] {
+        let (calm, eventful) = Client::new(event, standby).stretches(event);
+        let name = format!("{}, {standby} standing by", event.name());
+        let ratio = eventful.at_quantile(0.99) / calm.at_quantile(0.99);
+        println!("{name:44}{eventful}");
+        println!("{:44}{calm}", "  calm");
+        println!("{:44}{:>22.3}", "  ratio", ratio);
+        assert_eq!(calm.waited, 0, "{name}");
+        if event.makes_nobody_wait(standby) {
+            assert_eq!(eventful.waited, 0, "{name}");
+        }
+        figures.add(
+            &name,
+            [
+                ("p50", eventful.at_quantile(0.5)),
+                ("p99", eventful.at_quantile(0.99)),
+                ("p99_9", eventful.at_quantile(0.999)),
+                ("max", eventful.max()),
+                ("waited", eventful.waited as f64),
+                ("calm_p50", calm.at_quantile(0.5)),
+                ("calm_p99", calm.at_quantile(0.99)),
+                ("calm_p99_9", calm.at_quantile(0.999)),
+                ("calm_max", calm.max()),
+                ("p99_over_calm", ratio),
+            ],
+        );
+    }
+    if !is_quick() {
+        figures.write();
+    }
+}
+
+/// Why the token that is in use gets replaced.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Refresh,
+    Rejection,
+    Spent,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh",
+            Self::Rejection => "401",
+            Self::Spent => "spent budget",
+        }
+    }
+
+    /// A token's requests: more than there will be, or so few that they last for one stretch and end in the next.
+    fn request_limit(self) -> u64 {
+        match self {
+            Self::Refresh | Self::Rejection => 1_000_000,
+            Self::Spent => REQUESTS_OF_A_STRETCH * 8 / 5,
+        }
+    }
+
+    fn makes_nobody_wait(self, standby: u32) -> bool {
+        match self {
+            Self::Refresh => true,
+            Self::Rejection | Self::Spent => standby > 0,
+        }
+    }
+}
+
+struct Client {
+    server: Server,
+    auth: AutoRefreshingToken,
+    service: AutoRefresh<Server>,
+    runtime: Runtime,
+}
+
+impl Client {
+    fn new(event: Event, standby: u32) -> Self {
+        let created = Arc::new(AtomicU64::new(0));
+        let source = move |request: CreateTokens| {
+            let tokens = (0..request.get_count())
+                .map(|_| format!("{:01200}", created.fetch_add(1, Ordering::Relaxed)))
+                .map(ApiToken::new)
+                .collect();
+            async {
+                sleep(MINT).await;
+                tokens
+            }
+        };
+        let auth = AutoRefreshingToken::builder(source)
+            .request_limit(event.request_limit())
+            .standby(standby)
+            .revoke_replaced_after(None)
+            .build()
+            .unwrap();
+        let server = Server::default();
+        let service = auth.layer(server.clone());
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        Self {
+            server,
+            auth,
+            service,
+            runtime,
+        }
+    }
+
+    /// Latencies of calm stretches, and of those in which it happened.
+    fn stretches(&mut self, event: Event) -> (Latencies, Latencies) {
+        let (mut calm, mut eventful) = (Latencies::default(), Latencies::default());
+        let stretches = if is_quick() { 1 } else { 20 };
+        for _ in 0..stretches {
+            self.runtime.block_on(self.auth.refresh()).unwrap();
+            self.send(&mut calm);
+            match event {
+                Event::Refresh => {
+                    let auth = self.auth.clone();
+                    self.runtime
+                        .spawn(async move { auth.refresh().await.unwrap() });
+                }
+                Event::Rejection => self.server.reject_last_seen(),
+                Event::Spent => {}
+            }
+            self.send_past_a_swap(&mut eventful);
+        }
+        (calm, eventful)
+    }
+
+    /// One stretch, or more if the swap is late on a busy machine.
+    fn send_past_a_swap(&mut self, latencies: &mut Latencies) {
+        let before = self.server.last_seen();
+        for _ in 0..10 {
+            self.send(latencies);
+            if self.server.last_seen() != before {
+                return;
+            }
+        }
+        panic!("the token was not replaced");
+    }
+
+    fn send(&mut self, latencies: &mut Latencies) {
+        for _ in 0..REQUESTS_OF_A_STRETCH {
+            let request = requests::request(8);
+            let begin = Instant::now();
+            let waited = self.send_one(request);
+            latencies.record(begin.elapsed(), waited);
+        }
+    }
+
+    /// Whether it waited for a token.
+    fn send_one(&mut self, request: Request<()>) -> bool {
+        let _runtime = self.runtime.enter();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(self.service.poll_ready(&mut cx).is_ready());
+        let mut response = pin!(self.service.call(request));
+        match response.as_mut().poll(&mut cx) {
+            Poll::Ready(response) => {
+                response.unwrap();
+                false
+            }
+            Poll::Pending => {
+                self.runtime.block_on(response).unwrap();
+                true
+            }
+        }
+    }
+}
