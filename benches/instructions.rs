@@ -40,7 +40,7 @@ fn a_clone_for_each<S: Noop>(mut stack: S, headers: usize) -> Run {
 }
 
 macro_rules! cases {
-    ($($name:ident: $stack:path;)*) => {
+    ($group:ident: $($name:ident: $stack:path;)*) => {
         $(
             #[library_benchmark]
             #[bench::leaked_headers_8_token_1200(one_service($stack(&secret(1_200), Leaking), 8))]
@@ -53,11 +53,12 @@ macro_rules! cases {
                 run();
             }
         )*
-        library_benchmark_group!(name = hundred_requests, benchmarks = [$($name),*]);
+        library_benchmark_group!(name = $group, benchmarks = [$($name),*]);
     };
 }
 
 cases! {
+    hundred_requests:
     bare: benches::floor::bare;
     floor: benches::floor::floor;
     tower_http_add_authorization: benches::peers::tower_http_add_authorization;
@@ -71,4 +72,54 @@ cases! {
     by_hand: benches::by_hand::by_hand;
 }
 
+#[cfg(feature = "heavy-peers")]
+cases! {
+    google:
+    google_cloud_auth: benches::google::google_cloud_auth;
+}
+
+/// A hundred of azure_core's own requests.
+#[cfg(feature = "heavy-peers")]
+fn one_pipeline(pipeline: benches::azure::Pipeline, headers: usize) -> Run {
+    use benches::azure::request;
+
+    let send_all = |pipeline: &benches::azure::Pipeline, requests: Vec<_>| {
+        for mut request in requests {
+            pipeline.send(&mut request);
+        }
+    };
+    send_all(&pipeline, (0..200).map(|_| request(headers)).collect());
+    let requests: Vec<_> = (0..REQUESTS).map(|_| request(headers)).collect();
+    Box::new(move || {
+        send_all(black_box(&pipeline), black_box(requests));
+        forget(pipeline);
+    })
+}
+
+#[cfg(feature = "heavy-peers")]
+macro_rules! azure_cases {
+    ($($name:ident: $pipeline:path;)*) => {
+        $(
+            #[library_benchmark]
+            #[bench::dropped_headers_8_token_1200(one_pipeline($pipeline(&secret(1_200)), 8))]
+            #[bench::dropped_headers_8_token_40(one_pipeline($pipeline(&secret(40)), 8))]
+            #[bench::dropped_headers_0_token_1200(one_pipeline($pipeline(&secret(1_200)), 0))]
+            fn $name(run: Run) {
+                run();
+            }
+        )*
+        library_benchmark_group!(name = azure, benchmarks = [$($name),*]);
+    };
+}
+
+// What is above `azure_core_bare` is the policy's.
+#[cfg(feature = "heavy-peers")]
+azure_cases! {
+    azure_core_bare: benches::azure::bare;
+    azure_core: benches::azure::bearer_token_policy;
+}
+
+#[cfg(not(feature = "heavy-peers"))]
 main!(library_benchmark_groups = hundred_requests);
+#[cfg(feature = "heavy-peers")]
+main!(library_benchmark_groups = [hundred_requests, google, azure]);

@@ -100,6 +100,8 @@ fn run(group: &mut Group<'_>, secret: &str) {
     group.auto_refreshing_token(secret);
     group.peer("aliri_tokens", peers::aliri_tokens(secret, Recycling));
     group.peer("by_hand", by_hand::by_hand(secret, Recycling));
+    #[cfg(feature = "heavy-peers")]
+    group.heavy_peers(secret);
 }
 
 /// Requests with so many other headers, and a token of such a length.
@@ -135,6 +137,26 @@ impl Group<'_> {
         let name = "auto_refreshing_token";
         let allocations = self.stack(name, stack, renew_in_time);
         assert_eq!(allocations, 0.0, "{name} allocates");
+    }
+
+    /// azure_core's requests are its own, and so is what is to be taken off of it: `azure_core_bare`.
+    #[cfg(feature = "heavy-peers")]
+    fn heavy_peers(&mut self, secret: &str) {
+        use mobula_auth_benches::{azure, google};
+
+        let google_cloud_auth = google::google_cloud_auth(secret, Recycling);
+        self.peer("google_cloud_auth", google_cloud_auth);
+        let headers = self.headers;
+        for (name, pipeline) in [
+            ("azure_core_bare", azure::bare(secret)),
+            ("azure_core", azure::bearer_token_policy(secret)),
+        ] {
+            let new_request = || azure::request(headers);
+            self.case(name, new_request, |mut request| {
+                pipeline.send(&mut request);
+                request
+            });
+        }
     }
 
     fn stack<S: Noop>(&mut self, name: &str, mut stack: S, mut before_each: impl FnMut()) -> f64 {

@@ -1,11 +1,15 @@
 //! What the benches measure with: the stacks that they compare, and how they send requests through them.
 
+#[cfg(feature = "heavy-peers")]
+pub mod azure;
 pub mod by_hand;
 pub mod counting_allocator;
 pub mod crew;
 pub mod figures;
 pub mod floor;
 pub mod forgetful_allocator;
+#[cfg(feature = "heavy-peers")]
+pub mod google;
 pub mod inner;
 pub mod latency;
 pub mod options;

@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, Request};
 
 /// Headers besides a credential's: none, or these.
-const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 8] = [
     "accept",
     "accept-encoding",
     "cache-control",
