@@ -12,6 +12,7 @@ pub mod forgetful_allocator;
 pub mod google;
 pub mod inner;
 pub mod latency;
+pub mod loopback;
 pub mod options;
 pub mod peers;
 pub mod refreshing;

@@ -1,0 +1,62 @@
+//! A real HTTP/1 server on loopback, on a thread of its own, and clients of it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::thread;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+pub type Body = Empty<Bytes>;
+
+/// Answers as long as the process lives: 200 to a request with `Authorization`, 204 to one without.
+#[must_use]
+pub fn serve() -> SocketAddr {
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let connection = TokioIo::new(stream);
+                let answers =
+                    http1::Builder::new().serve_connection(connection, service_fn(answer));
+                tokio::spawn(answers);
+            }
+        })
+    });
+    address
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let mut response = Response::new(Empty::new());
+    if !request.headers().contains_key(AUTHORIZATION) {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    Ok(response)
+}
+
+#[must_use]
+pub fn hyper_client() -> Client<HttpConnector, Body> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// Without proxies, so that the environment cannot send requests elsewhere.
+#[must_use]
+pub fn reqwest_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
