@@ -7,6 +7,7 @@ use std::mem::forget;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use mobula_auth_benches as benches;
+use mobula_auth_benches::counts::REQUESTS;
 use mobula_auth_benches::forgetful_allocator::ForgetfulAllocator;
 use mobula_auth_benches::inner::{Dropping, Leaking, Noop, Recycling};
 use mobula_auth_benches::requests::{self, secret};
@@ -14,8 +15,6 @@ use mobula_auth_benches::send::{send_all, send_all_by_clones};
 
 #[global_allocator]
 static ALLOCATOR: ForgetfulAllocator = ForgetfulAllocator;
-
-const REQUESTS: usize = 100;
 
 type Run = Box<dyn FnOnce()>;
 

@@ -2,8 +2,12 @@
 
 #[cfg(feature = "heavy-peers")]
 pub mod azure;
+pub mod bars;
+pub mod budget;
 pub mod by_hand;
+pub mod cases;
 pub mod counting_allocator;
+pub mod counts;
 pub mod crew;
 pub mod figures;
 pub mod floor;
@@ -13,6 +17,7 @@ pub mod google;
 pub mod inner;
 pub mod latency;
 pub mod loopback;
+pub mod machine;
 pub mod options;
 pub mod peers;
 pub mod refreshing;
