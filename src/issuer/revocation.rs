@@ -81,9 +81,10 @@ impl Desk {
         tokio::spawn(Arc::clone(self).revoke_unused(unused))
     }
 
-    /// Sees to tokens that nobody has and nobody will get, one after the other, in nobody's way.
+    /// Sees to tokens that nobody has and nobody will get, one after the other, in nobody's way; after a shutdown to those that
+    /// were on their way at it.
     pub(super) fn begin_retiring(self: &Arc<Self>, mut state: Locked<'_>) {
-        if state.is_retiring || state.retired.is_empty() || state.is_shut_down {
+        if state.is_retiring || state.retired.is_empty() {
             return;
         }
         let Ok(runtime) = Handle::try_current() else {

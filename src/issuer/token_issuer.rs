@@ -92,7 +92,7 @@ impl TokenIssuer {
     }
 
     /// Issues nothing from now on, and revokes the tokens in stock, within 10 seconds. What callers have, they keep: it expires
-    /// soon, and they may be in the middle of something.
+    /// soon, and they may be in the middle of something. What a create request under way brings is revoked when it comes.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the shutdown once it was polled; its report is lost.

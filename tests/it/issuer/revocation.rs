@@ -160,3 +160,19 @@ async fn a_shutdown_ends_the_stock_and_leaves_callers_what_they_have() {
     );
     assert_eq!(emulator.counts().create.received, 1);
 }
+
+/// Nobody is there to get what a create request brings that was under way: it must not stay good.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_what_comes_after_it() {
+    let mint = Mint::default().with_latency(seconds(2));
+    let issuer = mint.issuer();
+    let mut waits = task::spawn(issuer.clone().call(post("ann")));
+    assert_pending!(waits.poll());
+    tokio::time::sleep(seconds(1)).await;
+    let report = issuer.shutdown().await;
+    assert_eq!((report.revoked, report.left), (0, 0), "there is none yet");
+    let Ok(answer) = waits.await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    tokio::time::sleep(seconds(2)).await;
+    assert_eq!(mint.revoked().len(), mint.creates()[0] as usize);
+}
