@@ -48,6 +48,7 @@ kept_inputs_of![
     error_response,
     http_date,
     inspect,
+    issuer_request,
     list,
     origin_guard,
     retry_after

@@ -30,6 +30,7 @@ use tower::ServiceExt;
 use super::emulator_switches::Switches;
 use super::runtime::block_on;
 use super::scripted::header;
+use super::split_once::split_once;
 
 /// More than any fuzzer needs, and an end.
 const MAX_REQUESTS: usize = 32;
@@ -257,14 +258,4 @@ const TOKENS: &str = "/api/2/auth/tokens";
 fn is_data(path: &str) -> bool {
     let is_management = path.starts_with("/api/2/auth/");
     !is_management && (path.starts_with("/api/1/") || path.starts_with("/api/2/"))
-}
-
-/// The second half is empty where there is no separator.
-fn split_once<'a>(text: &'a [u8], separator: &[u8]) -> (&'a [u8], &'a [u8]) {
-    let at = text
-        .windows(separator.len())
-        .position(|window| window == separator);
-    at.map_or((text, &[]), |at| {
-        (&text[..at], &text[at + separator.len()..])
-    })
 }
