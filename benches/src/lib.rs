@@ -21,6 +21,7 @@ pub mod machine;
 pub mod options;
 pub mod peers;
 pub mod refreshing;
+pub mod report;
 pub mod requests;
 pub mod send;
 pub mod server;
