@@ -109,9 +109,12 @@ fn price_in_cents(asset: &str, now: Duration) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let base = 100 + hash % 10_000_000;
-    let phase = now.as_secs().wrapping_add(hash >> 40) % 3_600;
-    let height = phase.min(3_600 - phase);
-    base + base * height / 36_000
+    let wave = |period: u64| {
+        let phase = now.as_secs().wrapping_add(hash >> 40) % period;
+        phase.min(period - phase)
+    };
+    // Up and down in an hour, and by less in less than a minute, so that whoever looks on sees it move.
+    base + base * wave(3_600) / 36_000 + base * wave(34) / 40_000 + base * wave(21) / 30_000
 }
 
 struct Dollars(u64);
