@@ -98,7 +98,7 @@ pub(super) fn batch(
     capacity: usize,
     creates_left: Option<u32>,
 ) -> u32 {
-    let room = (capacity + waiting).saturating_sub(stock);
+    let room = capacity.saturating_add(waiting).saturating_sub(stock);
     let wanted = match creates_left {
         Some(0..=2) => room,
         _ => (waiting + forecast).saturating_sub(stock),
@@ -159,6 +159,7 @@ mod tests {
             (0, 50, 90, 100, Some(1), 10),
             (0, 50, 100, 100, Some(1), 1),
             (3, 500, 0, 0, None, 3),
+            (3, 0, 0, usize::MAX, Some(1), 25),
         ] {
             let batch = batch(waiting, forecast, stock, capacity, left);
             assert_eq!(batch, expected, "{waiting} {forecast} {stock} {capacity}");
