@@ -97,7 +97,8 @@ impl TokenIssuerBuilder {
         Self { of_each, ..self }
     }
 
-    /// The same for all subjects together: 1,000 a minute by default. What a subject's own limit refuses does not count.
+    /// The same for all subjects together: 1,000 a minute by default. What a subject's own limit refuses does not count; what
+    /// this one refuses counts for the subject.
     pub fn global_limit(self, requests: u32, per: Duration) -> Self {
         let of_all = Rate { requests, per };
         Self { of_all, ..self }

@@ -50,7 +50,10 @@ impl Limits {
         self
     }
 
-    /// Counts a request, or says how long to wait. A request over a limit counts for neither.
+    /// Counts a request, or says how long to wait.
+    ///
+    /// One over its subject's limit counts for nothing. One over the limit of all counts for its subject: each of these is
+    /// given a time to come back, and whoever asks a thousand times must not have a thousand of them.
     pub(super) fn take(&mut self, subject: &Subject, now: Instant) -> Result<(), Exceeded> {
         self.forget_one(now);
         let of_subject = self.used_until.get(subject).copied();
@@ -58,11 +61,11 @@ impl Limits {
             .of_each
             .take(of_subject, now)
             .map_err(Exceeded::OfSubject)?;
+        self.used_until.put(Subject::clone(subject), used_until);
         let all_used_until = self
             .of_all
             .take(self.all_used_until, now)
             .map_err(Exceeded::OfAll)?;
-        self.used_until.put(Subject::clone(subject), used_until);
         self.all_used_until = Some(all_used_until);
         Ok(())
     }
@@ -154,9 +157,12 @@ mod tests {
         for name in ["a", "b", "c"] {
             limits.take(&name.into(), now).unwrap();
         }
-        let over = limits.take(&"d".into(), now);
-        assert_eq!(over, Err(Exceeded::OfAll(12 * SECOND)));
-        assert_eq!(limits.subjects(), 4, "who was refused is not remembered");
+        let over = Exceeded::OfAll(12 * SECOND);
+        for expected in [over, over, Exceeded::OfSubject(30 * SECOND)] {
+            assert_eq!(limits.take(&"d".into(), now), Err(expected));
+        }
+        let soon = now + 12 * SECOND;
+        limits.take(&"e".into(), soon).unwrap();
     }
 
     #[test]

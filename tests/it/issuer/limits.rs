@@ -53,6 +53,24 @@ async fn u4_the_limit_of_all_is_one_for_all() {
     assert_eq!(mint.creates(), creates);
 }
 
+/// Each who is turned away is given a time of its own to come back. A thousand of them for one would leave none for the
+/// others.
+#[tokio::test(start_paused = true)]
+async fn u4_who_asks_a_thousand_times_delays_nobody_s_return() {
+    let issuer = Mint::default().builder().global_limit(5, seconds(60));
+    let issuer = issuer.build().unwrap();
+    for number in 0..5 {
+        ask(&issuer, &number.to_string()).await;
+    }
+    for _ in 0..1_000 {
+        let refused = ask(&issuer, "eve").await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    let refused = ask(&issuer, "ann").await;
+    assert_eq!(refused.error(), "globally_rate_limited");
+    assert!(refused.retry_after() <= Some(30), "{refused:?}");
+}
+
 /// To log out must not fail because one has asked for tokens, and to do it a thousand times costs no thousand calls.
 #[tokio::test(start_paused = true)]
 async fn revocations_have_a_limit_of_their_own() {
