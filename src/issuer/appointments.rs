@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::LONGEST_RETRY;
-use super::desk::State;
+use super::desk::{Desk, State};
+use super::pool::MOST_AT_ONCE;
 
 /// Not all at once: each is given a time of its own, as far from the next as tokens are. Told the same time, ten thousand
 /// callers would come again for each hundred tokens, and a hundred of them would not have come in vain.
@@ -28,6 +29,14 @@ impl Appointments {
         }
         self.next = Some(now + wait + apart);
         wait
+    }
+}
+
+impl Desk {
+    /// How fast tokens can be made, at best.
+    pub(super) fn tokens_per_minute(&self) -> u32 {
+        let creates = self.source.creates_per_minute().max(1);
+        creates.saturating_mul(MOST_AT_ONCE)
     }
 }
 

@@ -14,7 +14,7 @@ use super::grant::Subject;
 use super::handover::{HandedToken, Waiting};
 use super::issued::{HeldToken, Issued};
 use super::limits::{Exceeded, Limits};
-use super::pool::{MOST_AT_ONCE, PooledToken};
+use super::pool::PooledToken;
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::settings::Settings;
@@ -161,8 +161,9 @@ impl Desk {
             drop(state);
             let mut refused = Vec::new();
             for (waiter, handed) in handovers {
+                let answer = handed.ok_or_else(|| self.no_room());
                 // Whoever has hung up since loses nothing: it goes to the next in line.
-                if let Err(Ok(handed)) = waiter.answer.send(Ok(handed)) {
+                if let Err(Ok(handed)) = waiter.answer.send(answer) {
                     refused.push(handed);
                 }
             }
@@ -173,11 +174,6 @@ impl Desk {
         }
         state = self.begin_stocking(state);
         self.begin_retiring(state);
-    }
-
-    pub(super) fn tokens_per_minute(&self) -> u32 {
-        let creates = self.source.creates_per_minute().max(1);
-        creates.saturating_mul(MOST_AT_ONCE)
     }
 }
 
@@ -240,10 +236,7 @@ impl State {
         }
         self.issued.remove_ended(now.monotonic);
         if self.issued.len() >= settings.max_live {
-            let end = self.issued.next_end().unwrap_or(now.monotonic);
-            let until = end - now.monotonic;
-            let wait = self.appointment_after(until, per_minute, now.monotonic);
-            return Err(over_capacity(wait));
+            return Err(self.no_room(per_minute, now.monotonic));
         }
         let Some(kind) = self.kind(size, settings.max_kinds) else {
             return Err(over_capacity(self.appointment(per_minute, now.monotonic)));
@@ -293,9 +286,10 @@ impl State {
         Ok(Asked::Waiting(waiting))
     }
 
-    /// Matches those who wait with what is in stock, in turn.
-    fn hand_over(&mut self, desk: &Arc<Desk>, now: Moment) -> Vec<(Waiter, HandedToken)> {
+    /// Matches those who wait with what is in stock, in turn. If no more may be out, nobody waits any longer.
+    fn hand_over(&mut self, desk: &Arc<Desk>, now: Moment) -> Vec<(Waiter, Option<HandedToken>)> {
         let mut handovers = Vec::new();
+        self.issued.remove_ended(now.monotonic);
         for place in 0..self.kinds.len() {
             let aged = self.kinds[place].pool.remove_aged(now);
             self.retire(aged);
@@ -310,8 +304,15 @@ impl State {
                 }
                 let token = self.kinds[place].pool.pop().expect("it is not empty");
                 let handed = self.hand(desk, &subject, size, token, now);
-                handovers.push((waiter, handed));
+                handovers.push((waiter, Some(handed)));
             }
+        }
+        if self.issued.len() >= desk.settings.max_live {
+            let left = self
+                .kinds
+                .iter_mut()
+                .flat_map(|kind| kind.queue.remove_if(|_| true));
+            handovers.extend(left.map(|waiter| (waiter, None)));
         }
         handovers
     }

@@ -3,9 +3,30 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::time::Instant;
 
+use super::desk::{Desk, State};
 use super::refusal::Refusal;
+use crate::clock;
 use crate::error::{Error, Kind};
+
+impl Desk {
+    /// What those are told who wait when no more tokens may be out.
+    pub(super) fn no_room(&self) -> Refusal {
+        let per_minute = self.tokens_per_minute();
+        let now = clock::now().monotonic;
+        self.lock().no_room(per_minute, now)
+    }
+}
+
+impl State {
+    /// No more tokens may be out until one of them ends.
+    pub(super) fn no_room(&mut self, per_minute: u32, now: Instant) -> Refusal {
+        let end = self.issued.next_end().unwrap_or(now);
+        let until = end.saturating_duration_since(now);
+        over_capacity(self.appointment_after(until, per_minute, now))
+    }
+}
 
 pub(super) fn shut_down() -> Refusal {
     Refusal::new(

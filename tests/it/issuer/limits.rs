@@ -3,6 +3,8 @@
 use http::StatusCode;
 use mobula_auth::emulator::Emulator;
 use mobula_auth::issuer::TokenIssuer;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::mint::{Mint, Turn};
 use super::{ask, builder, by_header, request, seconds, send};
@@ -146,6 +148,30 @@ async fn no_more_tokens_are_out_than_can_be_revoked() {
     );
 }
 
+/// Those who wait when the last token that may be out is handed out are told so, and no tokens are made for them.
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_no_more_tokens_may_be_out_is_told_so() {
+    let mint = Mint::default().with_latency(seconds(1));
+    let issuer = mint.builder().max_live(2).build().unwrap();
+    let mut tasks = JoinSet::new();
+    for number in 0..5 {
+        let issuer = issuer.clone();
+        tasks.spawn(async move { ask(&issuer, &number.to_string()).await });
+    }
+    let began = Instant::now();
+    let answers = tasks.join_all().await;
+    assert_eq!(began.elapsed(), seconds(1));
+    let (served, refused): (Vec<_>, Vec<_>) = answers
+        .iter()
+        .partition(|answer| answer.status == StatusCode::OK);
+    assert_eq!((served.len(), mint.creates().len()), (2, 1));
+    for refused in refused {
+        assert_eq!(refused.error(), "over_capacity");
+        // The first of the two ends 300 seconds after it was asked for.
+        assert!((299..=302).contains(&refused.retry_after().unwrap()));
+    }
+}
+
 #[test]
 fn settings_that_let_nobody_in_are_refused() {
     let builder = || TokenIssuer::builder(Mint::default(), by_header);
@@ -170,4 +196,11 @@ fn settings_that_let_nobody_in_are_refused() {
         assert!(error.is_invalid_configuration(), "{what}");
     }
     assert!(builder().capacity(0).build().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stock_without_bounds_is_one() {
+    let issuer = Mint::default().builder().capacity(usize::MAX);
+    let issuer = issuer.build().unwrap();
+    assert_eq!(ask(&issuer, "ann").await.status, StatusCode::OK);
 }
