@@ -27,8 +27,8 @@ impl AllowedOrigins {
         let site = only(headers, SEC_FETCH_SITE)?;
         match (only(headers, ORIGIN)?, site) {
             (Some(origin), _) if self.0.iter().any(|allowed| **allowed == *origin) => Ok(()),
-            // The issuer's own pages, by the browser's word. Where a proxy rewrites `Host`, there is no other way to tell.
             (Some("null"), _) => Err(forbidden()),
+            // The issuer's own pages, by the browser's word. Where a proxy rewrites `Host`, there is no other way to tell.
             (_, Some("same-origin")) | (None, None | Some("none")) => Ok(()),
             // For browsers that know nothing of `Sec-Fetch-Site`.
             (Some(origin), None) if is_own(origin, headers, uri)? => Ok(()),
