@@ -15,11 +15,12 @@ use super::handover::{HandedToken, Waiting};
 use super::issued::{HeldToken, Issued};
 use super::limits::{Exceeded, Limits};
 use super::pool::PooledToken;
+use super::recalls::Recalls;
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::settings::Settings;
 use super::token_kind::{TokenKind, Waiter};
-use super::turned_away::{over_capacity, refusal_of, shut_down};
+use super::turned_away::{over_capacity, refusal_of, revoked_meanwhile, shut_down};
 use crate::api_token::ApiToken;
 use crate::auto_refreshing_token::gate::Gate;
 use crate::auto_refreshing_token::source::AnySource;
@@ -42,6 +43,7 @@ pub(super) type Locked<'a> = MutexGuard<'a, State>;
 pub(super) struct State {
     pub(super) kinds: Vec<TokenKind>,
     pub(super) issued: Issued,
+    pub(super) recalls: Recalls,
     pub(super) seen: Seen,
     pub(super) gate: Gate,
     /// Of requests for tokens, and of requests to revoke them.
@@ -86,6 +88,7 @@ impl Desk {
             state: Mutex::new(State {
                 kinds: Vec::new(),
                 issued: Issued::default(),
+                recalls: Recalls::default(),
                 seen: Seen::default(),
                 gate: Gate::default(),
                 limits,
@@ -129,11 +132,15 @@ impl Desk {
         self: &Arc<Self>,
         subject: &Subject,
         size: CreateTokens,
+        admitted: u64,
         deadline: Instant,
     ) -> Result<Asked, Refusal> {
         let per_minute = self.tokens_per_minute();
         let now = clock::now();
         let mut state = self.lock();
+        if state.recalls.is_recalled(subject, admitted) {
+            return Err(revoked_meanwhile());
+        }
         let asked = state.ask(self, subject, size, deadline, per_minute, now);
         self.finish(state);
         asked
@@ -331,6 +338,7 @@ impl State {
             subject: Subject::clone(subject),
             token: token.token.clone(),
             ends_at: now.monotonic + token.time_left(now),
+            is_given_up: false,
         };
         self.issued.insert(number, held);
         HandedToken::new(Arc::clone(desk), size, number, token)

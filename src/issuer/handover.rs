@@ -39,13 +39,17 @@ pub(super) struct HandedToken {
 }
 
 impl Desk {
-    /// A token for the grant's subject: from the stock, or after a wait in line.
-    pub(super) async fn take(self: &Arc<Self>, grant: &Grant) -> Result<HandedToken, Refusal> {
+    /// A token for the grant's subject: from the stock, or after a wait in line. `admitted` is when the request was let in.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        grant: &Grant,
+        admitted: u64,
+    ) -> Result<HandedToken, Refusal> {
         let subject = grant.shared_subject();
         let size = grant.size(self.settings.size);
         let deadline = clock::now().monotonic + self.settings.max_wait;
         for _ in 0..MOST_RESTARTS {
-            let waiting = match self.ask(&subject, size, deadline)? {
+            let waiting = match self.ask(&subject, size, admitted, deadline)? {
                 Asked::Handed(handed) => return Ok(handed),
                 Asked::Waiting(waiting) => waiting,
             };
@@ -116,12 +120,18 @@ impl HandedToken {
     /// From here on the caller has it: what becomes of the answer, nobody can know.
     pub(super) fn accept(mut self) -> Result<(ApiToken, Facts), Refusal> {
         let now = clock::now();
-        if !self.desk.lock().issued.holds(self.number) {
+        if !self.desk.lock().issued.is_wanted(self.number) {
             // Revoked on its way. Its revocation is seen to by whoever did so.
             self.token = None;
             return Err(revoked_meanwhile());
         }
-        let token = self.token.take().expect("it is accepted once");
+        let is_good = |token: &mut PooledToken| token.may_be_handed_out(now);
+        let Some(token) = self.token.take_if(is_good) else {
+            // U7: nobody looked at it for so long. It goes back, and is revoked.
+            let desk = Arc::clone(&self.desk);
+            drop(self);
+            return Err(desk.out_of_time());
+        };
         let expires_in = token.time_left(now);
         let token = token.token;
         let facts = Facts {
@@ -145,9 +155,10 @@ impl HandedToken {
         let Some(token) = self.token.take() else {
             return;
         };
-        if state.issued.remove(self.number).is_none() {
+        if !state.issued.is_wanted(self.number) {
             return;
         }
+        state.issued.remove(self.number);
         let may_be_handed_out = !state.is_shut_down && token.may_be_handed_out(clock::now());
         let kind = state.kinds.iter_mut().find(|kind| kind.size == self.size);
         match kind.filter(|_| may_be_handed_out) {

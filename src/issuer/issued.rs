@@ -11,7 +11,7 @@ use crate::api_token::ApiToken;
 #[derive(Debug, Default)]
 pub(super) struct Issued {
     held: HashMap<u64, HeldToken>,
-    of: HashMap<Subject, Vec<u64>>,
+    of: HashMap<Subject, BTreeSet<u64>>,
     ends: BTreeSet<(Instant, u64)>,
 }
 
@@ -21,6 +21,9 @@ pub(super) struct HeldToken {
     pub(super) subject: Subject,
     pub(super) token: ApiToken,
     pub(super) ends_at: Instant,
+    /// It is being revoked, or could not be. It stays known until it is revoked, so that whoever else revokes it meanwhile is
+    /// told how that ends; and whoever has not got it yet does not get it.
+    pub(super) is_given_up: bool,
 }
 
 impl Issued {
@@ -28,8 +31,10 @@ impl Issued {
         self.held.len()
     }
 
-    pub(super) fn holds(&self, number: u64) -> bool {
-        self.held.contains_key(&number)
+    /// Whether the caller for whom it is noted may have it.
+    pub(super) fn is_wanted(&self, number: u64) -> bool {
+        let held = self.held.get(&number);
+        held.is_some_and(|held| !held.is_given_up)
     }
 
     /// When the next of them ends.
@@ -41,7 +46,7 @@ impl Issued {
     pub(super) fn insert(&mut self, number: u64, held: HeldToken) {
         self.ends.insert((held.ends_at, number));
         let of_subject = self.of.entry(Subject::clone(&held.subject)).or_default();
-        of_subject.push(number);
+        of_subject.insert(number);
         self.held.insert(number, held);
     }
 
@@ -49,7 +54,7 @@ impl Issued {
         let held = self.held.remove(&number)?;
         self.ends.remove(&(held.ends_at, number));
         if let Some(of_subject) = self.of.get_mut(&held.subject) {
-            of_subject.retain(|&other| other != number);
+            of_subject.remove(&number);
             if of_subject.is_empty() {
                 self.of.remove(&held.subject);
             }
@@ -57,24 +62,30 @@ impl Issued {
         Some(held)
     }
 
-    /// Takes out all tokens of a subject.
-    pub(super) fn remove_of(&mut self, subject: &str) -> Vec<HeldToken> {
+    /// All tokens of a subject, which are to be revoked.
+    pub(super) fn give_up_all(&mut self, subject: &str) -> Vec<(u64, HeldToken)> {
         let numbers = self.of.get(subject).cloned().unwrap_or_default();
         numbers
             .into_iter()
-            .filter_map(|it| self.remove(it))
+            .filter_map(|it| self.give_up(it))
             .collect()
     }
 
-    /// Takes out the one of a subject's tokens with this id. Nobody else's has it.
-    pub(super) fn remove_by_id(&mut self, subject: &str, id: &str) -> Option<HeldToken> {
+    /// The one of a subject's tokens with this id, which is to be revoked. Nobody else's has it.
+    pub(super) fn give_up_one(&mut self, subject: &str, id: &str) -> Option<(u64, HeldToken)> {
         let numbers = self.of.get(subject)?;
         let has_id = |it: &&u64| {
             let held = self.held.get(it);
             held.is_some_and(|held| held.token.id() == Some(id))
         };
         let number = *numbers.iter().find(has_id)?;
-        self.remove(number)
+        self.give_up(number)
+    }
+
+    fn give_up(&mut self, number: u64) -> Option<(u64, HeldToken)> {
+        let held = self.held.get_mut(&number)?;
+        held.is_given_up = true;
+        Some((number, held.clone()))
     }
 
     pub(super) fn remove_ended(&mut self, now: Instant) {
@@ -103,20 +114,30 @@ mod tests {
                 subject: subject.into(),
                 token: ApiToken::new("t").unwrap().with_id(number.to_string()),
                 ends_at: now + Duration::from_secs(number + 1),
+                is_given_up: false,
             };
             issued.insert(number, held);
         }
-        assert!(issued.remove_by_id("a", "1").is_none(), "that is b's");
-        assert!(issued.remove_by_id("nobody", "1").is_none());
-        assert!(issued.remove_by_id("a", "2").is_some());
-        assert!(issued.remove_by_id("a", "2").is_none());
-        assert_eq!(issued.remove_of("a").len(), 1);
+        assert!(issued.give_up_one("a", "1").is_none(), "that is b's");
+        assert!(issued.give_up_one("nobody", "1").is_none());
+        assert!(issued.is_wanted(2));
+        assert_eq!(issued.give_up_one("a", "2").unwrap().0, 2);
+        assert!(!issued.is_wanted(2) && issued.is_wanted(0));
+        assert!(
+            issued.give_up_one("a", "2").is_some(),
+            "until it is revoked"
+        );
+        assert_eq!(issued.give_up_all("a").len(), 2);
+        issued.remove(2);
+        assert!(issued.give_up_one("a", "2").is_none());
+        issued.remove(0);
+        assert!(issued.give_up_all("a").is_empty());
         assert_eq!(issued.next_end(), Some(now + Duration::from_secs(2)));
         issued.remove_ended(now + Duration::from_secs(2));
         assert_eq!(
             (issued.len(), issued.of.len(), issued.ends.len()),
             (1, 1, 1)
         );
-        assert!(issued.remove_of("b").is_empty(), "ended");
+        assert!(issued.give_up_all("b").is_empty(), "ended");
     }
 }

@@ -49,7 +49,7 @@
 //! | Status | `error` | Why |
 //! |---|---|---|
 //! | 400 | `bad_request` | the body is no JSON object, or broke off |
-//! | 401 | `unauthenticated`, `revoked` | the hook knows nobody; the subject was revoked while it waited |
+//! | 401 | `unauthenticated`, `revoked` | the hook knows nobody; the subject was revoked meanwhile |
 //! | 403 | `forbidden`, `forbidden_origin` | the hook says no; a page of another site asks |
 //! | 404 | `not_found` | the caller has no token with this id |
 //! | 405 | `method_not_allowed` | neither `POST` nor `DELETE` |
@@ -131,6 +131,7 @@ mod issued_tokens;
 mod limits;
 mod pool;
 mod queue;
+mod recalls;
 mod refusal;
 mod report;
 mod revocation;

@@ -38,12 +38,14 @@ impl Desk {
     pub(super) fn revoke_subject(self: &Arc<Self>, subject: &str) -> JoinHandle<RevokeReport> {
         let (held, waiters) = {
             let mut state = self.lock();
+            let number = state.next_number();
+            state.recalls.note(subject, number);
             let waiters: Vec<_> = state
                 .kinds
                 .iter_mut()
                 .flat_map(|kind| kind.queue.remove_line(&subject.into()))
                 .collect();
-            (state.issued.remove_of(subject), waiters)
+            (state.issued.give_up_all(subject), waiters)
         };
         for waiter in waiters {
             // Who has hung up misses nothing.
@@ -58,7 +60,7 @@ impl Desk {
         subject: &str,
         id: &str,
     ) -> Option<JoinHandle<RevokeReport>> {
-        let held = self.lock().issued.remove_by_id(subject, id)?;
+        let held = self.lock().issued.give_up_one(subject, id)?;
         Some(tokio::spawn(Arc::clone(self).revoke_all(vec![held])))
     }
 
@@ -99,14 +101,16 @@ impl Desk {
         drop(runtime.spawn(retiring.run()));
     }
 
-    async fn revoke_all(self: Arc<Self>, held: Vec<HeldToken>) -> RevokeReport {
+    async fn revoke_all(self: Arc<Self>, held: Vec<(u64, HeldToken)>) -> RevokeReport {
         let mut report = RevokeReport::default();
         let mut held = held.into_iter();
         let mut tasks = JoinSet::new();
         loop {
             while tasks.len() < AT_ONCE {
-                let Some(next) = held.next() else { break };
-                tasks.spawn(Arc::clone(&self).revoke_held(next));
+                let Some((number, next)) = held.next() else {
+                    break;
+                };
+                tasks.spawn(Arc::clone(&self).revoke_held(number, next));
             }
             match tasks.join_next().await {
                 Some(Ok(true)) => report.revoked += 1,
@@ -116,19 +120,17 @@ impl Desk {
         }
     }
 
-    async fn revoke_held(self: Arc<Self>, held: HeldToken) -> bool {
+    async fn revoke_held(self: Arc<Self>, number: u64, held: HeldToken) -> bool {
         let error = revoke(&self, held.token.clone()).await.err();
         let revoked = error.is_none();
+        if revoked {
+            self.lock().issued.remove(number);
+        }
         self.audit.tell(IssuerEvent::Revoked {
             subject: Arc::clone(&held.subject),
             id: held.token.id().map(Arc::from),
             error,
         });
-        if !revoked {
-            let mut state = self.lock();
-            let number = state.next_number();
-            state.issued.insert(number, held);
-        }
         revoked
     }
 

@@ -78,11 +78,14 @@ impl TokenIssuer {
         TokenIssuerBuilder::new(source, authorize)
     }
 
-    /// Revokes all tokens that a subject has from this issuer: for the logout. Requests of the subject that wait for a token
-    /// get a 401.
+    /// Revokes all tokens that a subject has from this issuer: for the logout. Requests of the subject that wait for a token,
+    /// or that the hook has let in and that are still being read, get a 401: end the session first, then call this.
     ///
     /// A token that could not be revoked is in the report; call again. After a restart of the process an issuer knows nothing
     /// of tokens from before it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the revocation once it was polled; its report is lost.
@@ -93,6 +96,9 @@ impl TokenIssuer {
 
     /// Issues nothing from now on, and revokes the tokens in stock, within 10 seconds. What callers have, they keep: it expires
     /// soon, and they may be in the middle of something. What a create request under way brings is revoked when it comes.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the shutdown once it was polled; its report is lost.
@@ -183,6 +189,7 @@ async fn respond<B: Body>(
     }
     let action = admission::admit(&head, &desk.settings.allowed_origins)?;
     let is_json = head.headers.contains_key(CONTENT_TYPE);
+    let admitted = desk.next_number();
     let authorized = timeout(AUTHORIZED_WITHIN, desk.authorize.authorize(head)).await;
     let grant = authorized.map_err(|_| Refusal::unavailable(AUTHORIZED_WITHIN))??;
     *subject = Some(grant.shared_subject());
@@ -190,7 +197,7 @@ async fn respond<B: Body>(
     match action {
         Action::Issue => {
             desk.count(&grant.shared_subject(), Counted::Issue)?;
-            issue(desk, &grant).await
+            issue(desk, &grant, admitted).await
         }
         Action::Revoke => {
             let id = admission::id_to_revoke(members)?;
@@ -200,8 +207,8 @@ async fn respond<B: Body>(
     }
 }
 
-async fn issue(desk: &Arc<Desk>, grant: &Grant) -> Result<Answer, Refusal> {
-    let (token, facts) = desk.take(grant).await?.accept()?;
+async fn issue(desk: &Arc<Desk>, grant: &Grant, admitted: u64) -> Result<Answer, Refusal> {
+    let (token, facts) = desk.take(grant, admitted).await?.accept()?;
     desk.audit.tell(IssuerEvent::Issued {
         subject: grant.shared_subject(),
         id: token.id().map(Arc::from),

@@ -1,7 +1,13 @@
 //! U6: tokens that end before their time.
 
-use http::StatusCode;
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use mobula_auth::emulator::{Emulator, Endpoint, Fault};
+use tokio::time::sleep;
 use tokio_test::{assert_pending, task};
 use tower::Service;
 
@@ -113,7 +119,7 @@ async fn u6_a_logout_overtakes_a_token_that_is_on_its_way() {
 
     let mut on_its_way = task::spawn(issuer.clone().call(post("bob")));
     assert_pending!(on_its_way.poll());
-    tokio::time::sleep(seconds(3)).await;
+    sleep(seconds(3)).await;
     assert_eq!(issuer.status().live, 1);
     assert_eq!(issuer.revoke_subject("bob").await.revoked, 1);
     let Ok(answer) = on_its_way.await;
@@ -123,6 +129,71 @@ async fn u6_a_logout_overtakes_a_token_that_is_on_its_way() {
     for user in 0..mint.creates()[0] - 1 {
         assert_ne!(ask(&issuer, &user.to_string()).await.id(), revoked);
     }
+}
+
+/// The session was good when the hook looked at it; the rest of the request comes after the logout. Who has somebody's
+/// cookie could keep one open for that.
+#[tokio::test(start_paused = true)]
+async fn u6_a_request_that_was_let_in_before_a_logout_gets_nothing_after_it() {
+    let issuer = Mint::default().issuer();
+    let slow = || {
+        let body = futures_util::stream::once(async {
+            sleep(seconds(5)).await;
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{}")))
+        });
+        let request = Request::post("/token").header("x-user", "ann");
+        let request = request.header("content-type", "application/json");
+        let request = request.body(StreamBody::new(body)).unwrap();
+        task::spawn(issuer.clone().call(request))
+    };
+    let mut before = slow();
+    assert_pending!(before.poll());
+    issuer.revoke_subject("bob").await;
+    assert_pending!(before.poll());
+    issuer.revoke_subject("ann").await;
+    let mut after = slow();
+    assert_pending!(after.poll());
+    let Ok(answer) = before.await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(issuer.status().live, 0);
+    let Ok(answer) = after.await;
+    assert_eq!(answer.status(), StatusCode::OK, "she has signed in again");
+}
+
+/// Whoever revokes what is being revoked already is told how that ends, and not that there is nothing.
+#[tokio::test(start_paused = true)]
+async fn u6_two_revocations_at_once_tell_the_same() {
+    let emulator = Emulator::new();
+    let issuer = issuer(&emulator);
+    let answer = ask(&issuer, "ann").await;
+    emulator.fault(Fault::latency(seconds(3)).on(Endpoint::Revoke).always());
+    let mut first = task::spawn(issuer.revoke_subject("ann"));
+    assert_pending!(first.poll());
+    let second = send(&issuer, request("DELETE", "ann", "")).await;
+    assert!(is_revoked(&emulator, &answer));
+    assert_eq!(second.json["revoked"], 1);
+    assert_eq!(first.await.revoked, 1);
+    assert_eq!(issuer.status().live, 0);
+}
+
+/// R16: a revocation that dies with its runtime has not made the token unknown.
+#[test]
+fn r16_a_revocation_that_dies_with_its_runtime_can_be_repeated() {
+    let mint = Mint::default();
+    let issuer = mint.issuer();
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    first.block_on(async {
+        ask(&issuer, "ann").await;
+        assert_pending!(task::spawn(issuer.revoke_subject("ann")).poll());
+    });
+    drop(first);
+    assert!(mint.revoked().is_empty());
+    let report = second.block_on(issuer.revoke_subject("ann"));
+    assert_eq!((report.revoked, report.left), (1, 0));
 }
 
 /// R4: who hangs up while it logs out is logged out.
@@ -135,7 +206,7 @@ async fn r4_a_revocation_outlives_its_caller() {
     let mut delete = task::spawn(issuer.clone().call(request("DELETE", "ann", "")));
     assert_pending!(delete.poll());
     drop(delete);
-    tokio::time::sleep(seconds(4)).await;
+    sleep(seconds(4)).await;
     assert!(is_revoked(&emulator, &answer));
 }
 
@@ -168,11 +239,11 @@ async fn a_shutdown_ends_what_comes_after_it() {
     let issuer = mint.issuer();
     let mut waits = task::spawn(issuer.clone().call(post("ann")));
     assert_pending!(waits.poll());
-    tokio::time::sleep(seconds(1)).await;
+    sleep(seconds(1)).await;
     let report = issuer.shutdown().await;
     assert_eq!((report.revoked, report.left), (0, 0), "there is none yet");
     let Ok(answer) = waits.await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    tokio::time::sleep(seconds(2)).await;
+    sleep(seconds(2)).await;
     assert_eq!(mint.revoked().len(), mint.creates()[0] as usize);
 }

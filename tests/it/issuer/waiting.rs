@@ -125,6 +125,22 @@ async fn r4_who_hangs_up_while_it_waits_leaves_its_place() {
     assert_eq!(issuer.status().live, 1);
 }
 
+/// U7: a token that its caller does not come to look at ages all the same, and is not handed out any more.
+#[tokio::test(start_paused = true)]
+async fn u7_a_token_that_waits_for_its_caller_for_too_long_is_not_handed_out() {
+    let mint = Mint::default();
+    let issuer = mint.issuer();
+    let mut late = task::spawn(issuer.clone().call(post("ann")));
+    assert_pending!(late.poll());
+    sleep(seconds(61)).await;
+    assert_eq!(issuer.status().live, 1);
+    let Ok(answer) = late.await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(issuer.status().live, 0);
+    sleep(seconds(1)).await;
+    assert!(mint.revoked().contains(&"id-0".to_owned()), "nobody has it");
+}
+
 /// The stock is filled before it is empty, so that steady demand waits for nothing.
 #[tokio::test(start_paused = true)]
 async fn r6_steady_demand_within_the_budget_waits_only_at_first() {
