@@ -9,6 +9,7 @@ mod controls;
 mod failures;
 mod faulty_server;
 mod http2_kinds;
+mod issuer;
 mod kinds;
 mod output;
 mod run;
@@ -25,6 +26,7 @@ async fn v2_no_log_line_of_any_crate_shows_a_secret() {
     let rounds = rounds.map_or(40, |rounds| rounds.parse().unwrap());
     let mut secrets = run::everything(rounds).await;
     secrets.extend(trace_layers::around_each_layer().await);
+    secrets.extend(issuer::everything().await);
     let log = log.text();
     for said in [
         "new token in use",
@@ -32,6 +34,12 @@ async fn v2_no_log_line_of_any_crate_shows_a_secret() {
         "no new token",
         "shut down",
         "without a credential",
+        "token issued",
+        "no token issued",
+        "issued token revoked",
+        "issued token could not be revoked",
+        "tokens created to be issued",
+        "no tokens created to be issued",
     ] {
         assert!(log.contains(said), "nothing logged says: {said}");
     }
@@ -45,6 +53,10 @@ async fn v2_no_log_line_of_any_crate_shows_a_secret() {
     ] {
         assert!(log.contains(of_others), "nothing of {of_others} was logged");
     }
+    assert!(
+        !log.contains("\nERROR forged"),
+        "a subject writes a line of its own"
+    );
     // `Trace` prints the headers that it sees: ours, and that of the caller, are there and are not shown.
     assert!(log.matches("\"authorization\": Sensitive").count() >= 8);
     assert!(log.matches("\"x-api-key\": Sensitive").count() >= 2);
