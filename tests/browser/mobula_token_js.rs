@@ -1,6 +1,7 @@
 //! `mobula-token.js` by itself, against an issuer and a data API that do as they are told.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -22,8 +23,9 @@ struct Server(Arc<Mutex<Books>>);
 
 #[derive(Default)]
 struct Books {
-    /// What the issuer says next, in place of a token: a status, and after how many seconds to come back.
-    refusals: VecDeque<(u16, u64)>,
+    /// What the issuer says next, in place of a token: a status and a body.
+    sayings: VecDeque<(u16, String)>,
+    asked: u32,
     issued: u32,
     /// Of each token, how many requests came with it.
     used: BTreeMap<String, u32>,
@@ -31,6 +33,8 @@ struct Books {
     left_when_asked: Vec<u32>,
     rejected: HashSet<String>,
     given_back: Vec<String>,
+    /// Somebody else was faster to revoke.
+    is_gone: bool,
     bodies: Vec<String>,
 }
 
@@ -57,13 +61,28 @@ impl Server {
     }
 }
 
+/// The status in place of an answer that never comes.
+const SILENCE: u16 = 999;
+
+/// A refusal that says after how many seconds to come back.
+fn not_now(status: u16, retry_after: u64) -> (u16, String) {
+    let body = json!({ "error": "told", "message": "not now", "retryAfter": retry_after });
+    (status, body.to_string())
+}
+
 async fn issue(State(server): State<Server>) -> Response {
-    let mut books = server.books();
-    if let Some((status, retry_after)) = books.refusals.pop_front() {
-        let status = StatusCode::from_u16(status).unwrap();
-        let message = json!({ "error": "told", "message": "not now", "retryAfter": retry_after });
-        return (status, Json(message)).into_response();
+    let said = {
+        let mut books = server.books();
+        books.asked += 1;
+        books.sayings.pop_front()
+    };
+    if let Some((status, body)) = said {
+        if status == SILENCE {
+            pending::<()>().await;
+        }
+        return (StatusCode::from_u16(status).unwrap(), body).into_response();
     }
+    let mut books = server.books();
     let current = format!("token-{}", books.issued);
     if books.issued > 0 {
         let used = books.used.get(&current).copied().unwrap_or_default();
@@ -80,12 +99,15 @@ async fn issue(State(server): State<Server>) -> Response {
     .into_response()
 }
 
-async fn take_back(State(server): State<Server>, Json(body): Json<Value>) -> Json<Value> {
-    server
-        .books()
-        .given_back
-        .push(body["id"].as_str().unwrap().to_owned());
-    Json(json!({ "revoked": 1, "left": 0 }))
+async fn take_back(State(server): State<Server>, Json(body): Json<Value>) -> Response {
+    let mut books = server.books();
+    // Without an id it would be about all tokens of the user.
+    let id = body["id"].as_str().unwrap_or("all");
+    books.given_back.push(id.to_owned());
+    if books.is_gone {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Json(json!({ "revoked": 1, "left": 0 })).into_response()
 }
 
 async fn data(State(server): State<Server>, headers: HeaderMap, body: String) -> Response {
@@ -254,14 +276,14 @@ async fn what_the_issuer_says_is_heard() {
     };
     let told = "try { return await ask() } catch ({ name, kind, status, retryAfter }) {
                     return [name, kind, status, retryAfter].join() }";
-    server.books().refusals.push_back((401, 0));
+    server.books().sayings.push_back(not_now(401, 0));
     assert_eq!(
         browser.run_async(told).await,
-        "MobulaTokenError,unauthenticated,401,0"
+        "MobulaTokenError,unauthenticated,401,"
     );
 
     // Too long to wait for: it is said at once, and the issuer is not asked again before its time.
-    server.books().refusals.push_back((429, 50));
+    server.books().sayings.push_back(not_now(429, 50));
     browser
         .run("window.mobula = open_one({ maxWait: 5 })")
         .await;
@@ -280,19 +302,93 @@ async fn what_the_issuer_says_is_heard() {
     );
 
     // Short enough: it is waited for.
-    server.books().refusals.push_back((503, 1));
+    server.books().sayings.push_back(not_now(503, 1));
     let patient =
         "window.mobula = open_one(); const from = performance.now(); const token = await ask();
                    return [token, performance.now() - from >= 1000].join()";
     assert_eq!(browser.run_async(patient).await, "token-2,true");
 
     // What fails while the current token is good costs nothing: here by the age of the token.
-    server.books().refusals.push_back((503, 30));
+    server.books().sayings.push_back(not_now(503, 30));
     let failing = "window.seen = []; mobula.addEventListener('change', ({ detail }) => seen.push(detail.why));
                    skip(52); return await ask()";
     assert_eq!(browser.run_async(failing).await, "token-2");
     browser.until("seen.join() == 'failed'").await;
     assert_eq!(browser.run_async("return await ask()").await, "token-2");
-    assert!(server.books().refusals.is_empty());
+    assert!(server.books().sayings.is_empty());
+
+    // Revoked while it was asked for: that alone is no logout.
+    let revoked = r#"{"error":"revoked","message":"your tokens were revoked"}"#;
+    server.books().sayings.push_back((401, revoked.into()));
+    let again = "window.mobula = open_one(); return await ask()";
+    assert_eq!(browser.run_async(again).await, "token-3");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_of_the_issuer_is_no_token_and_no_reason_to_ask_at_once_again() {
+    let Some((browser, server, _)) = page().await else {
+        return;
+    };
+    let told = "window.mobula = open_one({ maxWait: 0.2 });
+                try { return await ask() } catch ({ name, kind }) { return [name, kind].join() }";
+    for (number, (status, body)) in (1..).zip([
+        (200, "<html>sign in</html>"),
+        (200, "null"),
+        (200, r#"{"token":"t","id":"i","requestLimit":5}"#),
+        (
+            200,
+            r#"{"token":"t","id":"i","expiresIn":500,"requestLimit":5}"#,
+        ),
+        (503, ""),
+        (503, "null"),
+        (503, r#"{"retryAfter":"soon"}"#),
+        (503, r#"{"retryAfter":-1}"#),
+        (503, r#"{"retryAfter":0}"#),
+        (503, r#"{"retryAfter":1e999}"#),
+        (302, ""),
+    ]) {
+        server.books().sayings.push_back((status, body.into()));
+        let told = browser.run_async(told).await;
+        assert_eq!(told, "MobulaTokenError,unavailable", "{status} {body}");
+        assert_eq!(server.books().asked, number, "{status} {body}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuer_that_is_silent_keeps_nobody_for_longer_than_they_will_wait() {
+    let Some((browser, server, _)) = page().await else {
+        return;
+    };
+    server.books().sayings.push_back((SILENCE, String::new()));
+    let told = "window.mobula = open_one({ maxWait: 1 });
+                const controller = new AbortController();
+                const leaves = ask({ signal: controller.signal }).catch(({ name }) => name);
+                const stays = ask().catch(({ kind }) => kind);
+                controller.abort();
+                const first = await Promise.race([leaves, stays]);
+                return [first, await stays].join()";
+    assert_eq!(browser.run_async(told).await, "AbortError,unavailable");
+    assert_eq!(server.books().asked, 1, "whoever leaves ends nothing");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_given_back_expires() {
+    let Some((browser, server, _)) = page().await else {
+        return;
+    };
+    let unnamed = r#"{"token":"t","id":null,"expiresIn":60000,"requestLimit":5}"#;
+    server.books().sayings.push_back((200, unnamed.into()));
+    let given_back = browser
+        .run_async("await ask(); await mobula.giveBack(); return mobula.state.requestLimit")
+        .await;
+    assert_eq!(given_back, 0);
+    assert!(server.books().given_back.is_empty(), "all of the user's");
+    server.books().is_gone = true;
+    let gone = "await ask(); await mobula.giveBack(); return mobula.state.requestLimit";
+    assert_eq!(browser.run_async(gone).await, 0);
+    assert_eq!(server.books().given_back, ["id-1"]);
     browser.close().await;
 }

@@ -11,6 +11,10 @@
  * requests go on with the current one. However many requests need a token at once, the issuer is asked once. A request that
  * Mobula answers with 401 is sent once more, with another token. A page that does nothing asks for nothing.
  *
+ * Where the issuer has no token for now (429, 503), requests wait for as long as it says, up to `maxWait`, and it is not asked
+ * before; where it says nothing of time, ever longer after each failure. What it is asked for is given up after 20 seconds.
+ * `AbortSignal`s are heeded at every step.
+ *
  * Each tab has a token of its own. Call `giveBack()` when the user is done; a logout on the server is surer.
  */
 
@@ -26,6 +30,9 @@ export class MobulaTokenError extends Error {
     this.retryAfter = retryAfter;
   }
 }
+
+/** For how many seconds an answer of the issuer is waited for. It makes its callers wait for up to 10. */
+const ANSWERS_WITHIN = 20;
 
 /** Of a token's life, or of its requests, so much passes before the next one is fetched. */
 const AGING_AT = 0.75;
@@ -85,19 +92,26 @@ export class MobulaToken extends EventTarget {
       next = await this.#take(request.signal);
     } catch (error) {
       // Who is signed out should know; otherwise Mobula's own answer says most.
-      if (error.kind === "unauthenticated") throw error;
+      if (error?.kind === "unauthenticated") throw error;
       return answer;
     }
     return fetch(withToken(again, next));
   }
 
-  /** Gives the token back: it is revoked. The next request gets another. */
+  /** Gives the token back: it is revoked, even if the page is being left. The next request gets another. */
   async giveBack() {
     const token = this.#current;
     if (!token) return;
     this.#current = null;
     this.#tell("given-back", token);
-    await this.#call("DELETE", JSON.stringify({ id: token.id }));
+    // Without an id, a DELETE would be about all of the user's tokens. This one expires.
+    if (typeof token.id !== "string") return;
+    try {
+      await this.#call("DELETE", { body: JSON.stringify({ id: token.id }), keepalive: true });
+    } catch (error) {
+      // There is no such token any more: somebody else was faster.
+      if (error.status !== 404) throw error;
+    }
   }
 
   /** Forgets the token; from now on requests fail. */
@@ -119,16 +133,16 @@ export class MobulaToken extends EventTarget {
         if (isAging(token) && performance.now() >= this.#askAgainAt) this.#renew().catch(() => {});
         return token;
       }
-      const wait = this.#askAgainAt - performance.now();
-      if (performance.now() + Math.max(0, wait) > deadline) {
-        const seconds = Math.ceil(wait / 1000);
+      const wait = Math.max(0, this.#askAgainAt - performance.now());
+      if (performance.now() + wait > deadline) {
+        const seconds = Math.max(1, Math.ceil(wait / 1000));
         throw new MobulaTokenError("unavailable", `no token for now; ask again in ${seconds} s`, { retryAfter: seconds });
       }
       if (wait > 0) await pause(wait, signal);
       try {
-        await this.#renew();
+        await within(deadline - performance.now(), this.#renew(), signal);
       } catch (error) {
-        if (error.kind !== "unavailable") throw error;
+        if (error?.kind !== "unavailable") throw error;
         // #askAgainAt says when; the deadline, whether that is soon enough.
       }
     }
@@ -144,8 +158,8 @@ export class MobulaToken extends EventTarget {
     const from = clocks();
     try {
       const answer = await this.#call("POST");
-      const { token: secret, id, expiresIn, requestLimit } = await answer.json();
-      if (typeof secret !== "string" || !(expiresIn > 0) || !(requestLimit > 0)) {
+      const { token: secret, id, expiresIn, requestLimit } = await members(answer);
+      if (typeof secret !== "string" || !(expiresIn > 2000) || !(requestLimit > 0)) {
         throw new MobulaTokenError("unavailable", "the issuer's answer holds no token", { status: answer.status });
       }
       this.#failures = 0;
@@ -165,21 +179,25 @@ export class MobulaToken extends EventTarget {
     }
   }
 
-  async #call(method, body) {
+  async #call(method, init) {
     // A header that no form can send; a request of another origin is asked for by a preflight.
     const headers = { "content-type": "application/json" };
-    const options = { method, headers, body, credentials: "include", cache: "no-store", redirect: "error" };
+    const signal = AbortSignal.timeout(ANSWERS_WITHIN * 1000);
+    const options = { method, headers, signal, credentials: "include", cache: "no-store", redirect: "error" };
     let answer;
     try {
-      answer = await fetch(this.#endpoint, options);
+      answer = await fetch(this.#endpoint, { ...options, ...init });
     } catch {
       throw new MobulaTokenError("unavailable", "the issuer is out of reach");
     }
     if (answer.ok) return answer;
-    const told = await answer.json().catch(() => ({}));
-    const kind = { 401: "unauthenticated", 403: "forbidden" }[answer.status] ?? "unavailable";
-    const retryAfter = told.retryAfter ?? (Number(answer.headers.get("retry-after")) || undefined);
-    throw new MobulaTokenError(kind, told.message ?? `the issuer answered ${answer.status}`, { status: answer.status, retryAfter });
+    const { status } = answer;
+    const told = await members(answer);
+    // The user's tokens were revoked while this one was asked for. Whether that was a logout, the next answer tells.
+    const known = told.error === "revoked" ? undefined : { 401: "unauthenticated", 403: "forbidden" }[status];
+    const retryAfter = seconds(told.retryAfter) ?? seconds(answer.headers.get("retry-after"));
+    const message = told.message ?? `the issuer answered ${status}`;
+    throw new MobulaTokenError(known ?? "unavailable", message, { status, retryAfter });
   }
 
   /** A late 401 for a token that was replaced meanwhile says nothing of its successor. */
@@ -193,6 +211,17 @@ export class MobulaToken extends EventTarget {
     const { id, lifetime, requestLimit } = token ?? {};
     this.dispatchEvent(new CustomEvent("change", { detail: { why, token: { id, lifetime, requestLimit }, error } }));
   }
+}
+
+/** The members of an answer's JSON; none of them if it is something else, as from a proxy. */
+async function members(answer) {
+  return Object(await answer.json().catch(() => null));
+}
+
+/** So many seconds as somebody said, if that is a number: never less than one, and never hours. */
+function seconds(told) {
+  const number = Number(told);
+  return number > 0 ? Math.min(Math.max(1, number), 600) : undefined;
 }
 
 function withToken(request, token) {
@@ -220,8 +249,17 @@ function isAging(token) {
 }
 
 function pause(milliseconds, signal) {
+  return within(Infinity, new Promise((resolve) => setTimeout(resolve, milliseconds)), signal);
+}
+
+/** What others wait for as well, for as long as this caller will: it is not theirs to end. */
+function within(milliseconds, promise, signal) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+    const late = () => reject(new MobulaTokenError("unavailable", "the issuer takes its time"));
+    const timer = milliseconds < Infinity ? setTimeout(late, milliseconds) : undefined;
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const stop = () => (clearTimeout(timer), signal.removeEventListener("abort", abort));
+    promise.then(resolve, reject).finally(stop);
   });
 }
