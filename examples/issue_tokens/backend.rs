@@ -97,9 +97,9 @@ impl Backend {
             .route("/revoke", post(revoke))
             .route_service("/token", self.issuer.clone())
             .with_state(self.clone());
-        // Scripts and styles of this server alone; requests to it and to Mobula alone.
+        // Scripts and styles of this server alone; requests to it and to Mobula alone. Its icon is in the page itself.
         let policy = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {}; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' {}; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             self.settings.mobula_url
         );

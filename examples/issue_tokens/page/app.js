@@ -13,6 +13,7 @@ class Visit {
   #session;
   #token;
   #swaps = -1;
+  #has_ended = false;
   #timers = [];
   #charts = new Map();
 
@@ -30,8 +31,8 @@ class Visit {
   }
 
   end() {
+    this.#has_ended = true;
     this.#timers.forEach(clearTimeout);
-    this.#timers = [];
     this.#token.close();
   }
 
@@ -43,10 +44,11 @@ class Visit {
       if (!response.ok) throw new Error(`Mobula answered ${response.status}`);
       this.#showPrices((await response.json()).data);
     } catch (error) {
-      if (error.kind === "unauthenticated") return signedOut("your session is over");
-      if (this.#timers.length > 0) say(error.message);
+      if (this.#has_ended) return;
+      if (error.kind === "unauthenticated") return signedOut("Your session is over.");
+      say("problem", `no prices: ${error.message}`);
     }
-    if (this.#timers.length === 0) return;
+    if (this.#has_ended) return;
     const pause = Math.max(0, this.#session.every - (performance.now() - begun));
     this.#timers[1] = setTimeout(() => this.#refresh(), pause);
   }
@@ -56,9 +58,13 @@ class Visit {
       this.#swaps += 1;
       $("swaps").textContent = this.#swaps;
       $("token-id").textContent = token.id;
-      say(this.#swaps === 0 ? "got a token" : "swapped in a new token");
+      say("good", this.#swaps === 0 ? "got a token" : "swapped in a new token");
+      // Seen by whoever looks elsewhere at that moment, too. Once more if it is under way already.
+      $("token").classList.remove("fresh");
+      void $("token").offsetWidth;
+      $("token").classList.toggle("fresh", this.#swaps > 0);
     } else if (why === "rejected") {
-      say("Mobula refused the token (401): getting another, and sending the request again");
+      say("problem", "Mobula refused the token (401): getting another, and sending the request again");
     }
   }
 
@@ -75,6 +81,10 @@ class Visit {
       chart.prices = [...chart.prices, price].slice(-KEPT_PRICES);
       chart.text.textContent = price.toLocaleString("en-US", { style: "currency", currency: "USD" });
       chart.line.setAttribute("points", points(chart.prices));
+      const change = price / chart.prices[0] - 1;
+      const percent = { style: "percent", signDisplay: "exceptZero", minimumFractionDigits: 2, maximumFractionDigits: 2 };
+      chart.change.textContent = change.toLocaleString("en-US", percent);
+      chart.row.dataset.trend = Math.abs(change) < 0.00005 ? "flat" : change < 0 ? "down" : "up";
     }
   }
 
@@ -88,8 +98,9 @@ class Visit {
     const line = chart.appendChild(svg("polyline"));
     const name = Object.assign(document.createElement("span"), { className: "name", textContent: asset });
     const text = Object.assign(document.createElement("span"), { className: "price", id: `price-${asset}`, textContent: "…" });
-    row.append(name, chart, text);
-    this.#charts.set(asset, { line, text, prices: [] });
+    const change = Object.assign(document.createElement("span"), { className: "change" });
+    row.append(name, chart, text, change);
+    this.#charts.set(asset, { row, line, text, change, prices: [] });
     return row;
   }
 }
@@ -97,6 +108,7 @@ class Visit {
 function show(id, value, max, text) {
   $(id).max = max || 1;
   $(id).value = value;
+  $(id).classList.toggle("low", value < max / 4);
   $(`${id}-text`).textContent = max ? text : "";
 }
 
@@ -107,29 +119,34 @@ function points(prices) {
   return prices.map((price, place) => `${place * step},${height(price)}`).join(" ");
 }
 
-function say(text) {
-  const line = document.createElement("li");
+function say(kind, text) {
+  // A problem that goes on is one line, with the time at which it was last seen.
+  if (kind === "problem" && $("log").firstChild?.lastChild.textContent === text) $("log").firstChild.remove();
+  const line = Object.assign(document.createElement("li"), { className: kind });
   const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString();
-  line.append(time, text);
+  time.textContent = new Date().toLocaleTimeString([], { hourCycle: "h23", timeStyle: "medium" });
+  const words = Object.assign(document.createElement("span"), { textContent: text });
+  line.append(time, words);
   $("log").prepend(line);
   while ($("log").children.length > KEPT_LINES) $("log").lastChild.remove();
 }
 
 let visit;
 
-async function start(problem = "") {
+async function start(problem = "", kind = "problem") {
   const answer = await fetch("/session");
   visit?.end();
   visit = answer.ok ? new Visit(await answer.json()) : undefined;
   $("login").hidden = answer.ok;
   $("prices").hidden = $("who").hidden = !answer.ok;
   $("problem").textContent = problem;
+  $("problem").className = kind;
 }
 
-function signedOut(problem) {
+function signedOut(problem, kind) {
+  visit?.end();
   $("password").value = "";
-  return start(problem);
+  return start(problem, kind);
 }
 
 $("login").addEventListener("submit", async (event) => {
@@ -142,7 +159,7 @@ $("login").addEventListener("submit", async (event) => {
 $("sign-out").addEventListener("click", async () => {
   visit?.end();
   await fetch("/logout", { method: "POST" });
-  await signedOut("");
+  await signedOut("You are signed out, and your token was revoked.", "note");
 });
 $("revoke").addEventListener("click", () => fetch("/revoke", { method: "POST" }));
 start();
