@@ -13,14 +13,14 @@ pub struct Stack {
 /// Which of them have a budget, and how the report shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// No layer: what the others are counted above.
+    /// No layer: what the others are measured above.
     Nobodys,
     Ours,
     Others,
 }
 
 /// In the order of the report.
-pub const STACKS: [Stack; 13] = [
+pub const STACKS: [Stack; 16] = [
     of(Whose::Nobodys, "bare", "no layer"),
     of(
         Whose::Others,
@@ -51,6 +51,16 @@ pub const STACKS: [Stack; 13] = [
     ),
     of(
         Whose::Ours,
+        "per_request_auth_with_a_token",
+        "`PerRequestAuth`, a token in the request",
+    ),
+    of(
+        Whose::Ours,
+        "token_registry",
+        "`TokenRegistry`, a tenant's key in the request",
+    ),
+    of(
+        Whose::Ours,
         "auto_refreshing_token",
         "`AutoRefreshingToken`, fresh token",
     ),
@@ -59,6 +69,11 @@ pub const STACKS: [Stack; 13] = [
         Whose::Others,
         "by_hand",
         "by hand: `RwLock<String>`, `format!`, a box",
+    ),
+    of(
+        Whose::Nobodys,
+        "azure_core_bare",
+        "azure_core without the policy",
     ),
     of(Whose::Others, "azure_core", "azure_core's bearer policy"),
     of(
@@ -72,10 +87,35 @@ const fn of(whose: Whose, name: &'static str, label: &'static str) -> Stack {
     Stack { name, label, whose }
 }
 
+impl Stack {
+    /// The stack that this one is measured above. azure_core's requests are its own.
+    #[must_use]
+    pub fn above(&self) -> &'static str {
+        match self.name {
+            "azure_core" => "azure_core_bare",
+            _ => "bare",
+        }
+    }
+
+    /// Whether it is in the README, and not in BENCHMARKING.md alone.
+    #[must_use]
+    pub fn is_in_brief(&self) -> bool {
+        !["x_api_key_auth", "per_request_auth"].contains(&self.name)
+    }
+}
+
 /// The stack of that name, if the report knows it.
 #[must_use]
 pub fn stack(name: &str) -> Option<&'static Stack> {
     STACKS.iter().find(|stack| stack.name == name)
+}
+
+/// What the report calls a case whose name has parts, some of which may be stacks: `bare, cloned`.
+#[must_use]
+pub fn label(case: &str) -> String {
+    let label = |part| stack(part).map_or(part, |stack| stack.label);
+    let parts: Vec<_> = case.split(", ").map(label).collect();
+    parts.join(", ")
 }
 
 /// A stack, and what is sent through it. Reads `api_key_auth/dropped_headers_8_token_1200`.
@@ -88,6 +128,7 @@ pub struct Case {
 /// What the bars are about: 8 other headers, a token of 1,200 bytes.
 pub const MAIN_LOAD: &str = "dropped_headers_8_token_1200";
 pub const SHORT_TOKEN: &str = "dropped_headers_8_token_40";
+pub const NO_OTHER_HEADERS: &str = "dropped_headers_0_token_1200";
 pub const CLONED: &str = "cloned_headers_8_token_1200";
 
 impl Case {
