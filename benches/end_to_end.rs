@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mobula_auth::{
     ApiKey, ApiKeyAuth, ApiToken, AutoRefreshingToken, BearerAuth, CreateTokens, Error,
+    PerRequestAuth, TokenRegistry,
 };
 use mobula_auth_benches::figures::Figures;
 use mobula_auth_benches::loopback::{Body, authorized, hyper_client, reqwest_client, serve};
@@ -39,7 +40,7 @@ fn main() {
 
 /// A client in some stack, and how long its requests took in each round.
 struct Case {
-    name: &'static str,
+    name: String,
     send: Box<dyn FnMut(&Runtime) -> Duration>,
     rounds: Vec<f64>,
 }
@@ -75,7 +76,7 @@ fn compare(figures: &mut Figures, mut cases: Vec<Case>) {
         let microseconds = median(case.rounds.clone());
         println!("{:60}{microseconds:>14.2}{ratio:>16.4}", case.name);
         figures.add(
-            case.name,
+            &case.name,
             [("microseconds", microseconds), ("over_without", ratio)],
         );
     }
@@ -87,101 +88,126 @@ fn median(mut of: Vec<f64>) -> f64 {
 }
 
 fn hyper_cases(url: &str) -> Vec<Case> {
+    let request = Request::get(url).body(Body::new()).unwrap();
+    let with_token = Request::get(url).extension(api_token());
+    let with_token = with_token.body(Body::new()).unwrap();
+    let with_key = Request::get(url).extension(api_key());
+    let with_key = with_key.body(Body::new()).unwrap();
+    let add_authorization = AddAuthorizationLayer::bearer(&secret(1_200));
+    let client = hyper_client;
+    let name = |name| format!("hyper-util, {name}");
     vec![
-        hyper("hyper-util, without", url, hyper_client(), Auth::None),
+        hyper(name("without"), &request, client(), Auth::None),
+        hyper(name("without, again"), &request, client(), Auth::None),
         hyper(
-            "hyper-util, without, again",
-            url,
-            hyper_client(),
-            Auth::None,
-        ),
-        hyper(
-            "hyper-util, header in the request",
-            url,
-            hyper_client(),
+            name("header in the request"),
+            &request,
+            client(),
             Auth::OfTheRequest,
         ),
         hyper(
-            "hyper-util, tower_http_add_authorization",
-            url,
-            AddAuthorizationLayer::bearer(&secret(1_200)).layer(hyper_client()),
+            name("tower_http_add_authorization"),
+            &request,
+            add_authorization.layer(client()),
             Auth::OfALayer,
         ),
         hyper(
-            "hyper-util, api_key_auth",
-            url,
-            api_key_auth().layer(hyper_client()),
+            name("api_key_auth"),
+            &request,
+            api_key_auth().layer(client()),
             Auth::OfALayer,
         ),
         hyper(
-            "hyper-util, bearer_auth",
-            url,
-            bearer_auth().layer(hyper_client()),
+            name("bearer_auth"),
+            &request,
+            bearer_auth().layer(client()),
             Auth::OfALayer,
         ),
         hyper(
-            "hyper-util, auto_refreshing_token",
-            url,
-            auto_refreshing_token().layer(hyper_client()),
+            name("per_request_auth_with_a_token"),
+            &with_token,
+            PerRequestAuth::new().layer(client()),
+            Auth::OfALayer,
+        ),
+        hyper(
+            name("token_registry"),
+            &with_key,
+            TokenRegistry::new(|_| auto_refreshing_token()).layer(client()),
+            Auth::OfALayer,
+        ),
+        hyper(
+            name("auto_refreshing_token"),
+            &request,
+            auto_refreshing_token().unwrap().layer(client()),
             Auth::OfALayer,
         ),
     ]
 }
 
+/// A `reqwest::Request` has no extensions that a layer sees, so what needs them is not here.
 fn reqwest_cases(url: &str) -> Vec<Case> {
+    let client = reqwest_client;
+    let name = |name| format!("reqwest, {name}");
     vec![
-        reqwest("reqwest, without", url, reqwest_client(), Auth::None),
-        reqwest("reqwest, without, again", url, reqwest_client(), Auth::None),
+        reqwest(name("without"), url, client(), Auth::None),
+        reqwest(name("without, again"), url, client(), Auth::None),
         reqwest(
-            "reqwest, header in the request",
+            name("header in the request"),
             url,
-            reqwest_client(),
+            client(),
             Auth::OfTheRequest,
         ),
         reqwest(
-            "reqwest, api_key_auth",
+            name("api_key_auth"),
             url,
-            api_key_auth().layer(reqwest_client()),
+            api_key_auth().layer(client()),
             Auth::OfALayer,
         ),
         reqwest(
-            "reqwest, bearer_auth",
+            name("bearer_auth"),
             url,
-            bearer_auth().layer(reqwest_client()),
+            bearer_auth().layer(client()),
             Auth::OfALayer,
         ),
         reqwest(
-            "reqwest, auto_refreshing_token",
+            name("auto_refreshing_token"),
             url,
-            auto_refreshing_token().layer(reqwest_client()),
+            auto_refreshing_token().unwrap().layer(client()),
             Auth::OfALayer,
         ),
     ]
+}
+
+fn api_key() -> ApiKey {
+    ApiKey::new(secret(1_200)).unwrap()
+}
+
+fn api_token() -> ApiToken {
+    ApiToken::new(secret(1_200)).unwrap()
 }
 
 fn api_key_auth() -> ApiKeyAuth {
-    ApiKeyAuth::new(ApiKey::new(secret(1_200)).unwrap())
+    ApiKeyAuth::new(api_key())
 }
 
 fn bearer_auth() -> BearerAuth {
-    BearerAuth::new(ApiToken::new(secret(1_200)).unwrap())
+    BearerAuth::new(api_token())
 }
 
 /// One token is enough for all requests.
-fn auto_refreshing_token() -> AutoRefreshingToken {
-    let source = |_: CreateTokens| async { Ok::<_, Error>(vec![ApiToken::new(secret(1_200))?]) };
+fn auto_refreshing_token() -> Result<AutoRefreshingToken, Error> {
+    let source = |_: CreateTokens| async { Ok::<_, Error>(vec![api_token()]) };
     AutoRefreshingToken::builder(source)
         .request_limit(1_000_000)
         .standby(0)
         .build()
-        .unwrap()
 }
 
-fn hyper<S>(name: &'static str, url: &str, mut client: S, auth: Auth) -> Case
+fn hyper<S>(name: String, request: &Request<Body>, mut client: S, auth: Auth) -> Case
 where
     S: Service<Request<Body>, Response = http::Response<Incoming>, Error: Into<BoxError>> + 'static,
 {
-    let template = Request::get(url).body(Body::new()).unwrap();
+    let template = request.clone();
     Case::new(name, auth, move |runtime| {
         let requests: Vec<_> = (0..REQUESTS)
             .map(|_| {
@@ -203,7 +229,7 @@ where
     })
 }
 
-fn reqwest<S>(name: &'static str, url: &str, mut client: S, auth: Auth) -> Case
+fn reqwest<S>(name: String, url: &str, mut client: S, auth: Auth) -> Case
 where
     S: Service<reqwest::Request, Response = reqwest::Response, Error: Into<BoxError>> + 'static,
 {
@@ -230,15 +256,12 @@ where
 }
 
 impl Case {
-    fn new(
-        name: &'static str,
-        auth: Auth,
-        mut send: impl FnMut(&Runtime) -> Duration + 'static,
-    ) -> Self {
+    fn new(name: String, auth: Auth, mut send: impl FnMut(&Runtime) -> Duration + 'static) -> Self {
+        let of = name.clone();
         let send = move |runtime: &Runtime| {
             let before = authorized();
             let took = send(runtime);
-            assert_eq!(authorized() - before, auth.expected(), "{name}");
+            assert_eq!(authorized() - before, auth.expected(), "{of}");
             took
         };
         Self {
