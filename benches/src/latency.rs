@@ -29,6 +29,11 @@ impl Latencies {
         self.waited += u64::from(waited);
     }
 
+    pub fn add(&mut self, others: &Self) {
+        self.nanoseconds.add(&others.nanoseconds).unwrap();
+        self.waited += others.waited;
+    }
+
     /// In microseconds.
     #[must_use]
     pub fn at_quantile(&self, quantile: f64) -> f64 {
