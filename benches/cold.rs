@@ -39,31 +39,31 @@ fn main() {
     for start in &cold {
         assert_eq!(start.mints, 1, "one create request for all callers");
     }
+    let mints = cold.iter().map(|start| start.mints).max().unwrap();
     let (bare, cold) = (median(&mut bare), median(&mut cold));
     let after_the_mint = cold.took.saturating_sub(MINT);
-    let each = |start: &Start| start.allocated.most_bytes as f64 / CALLERS as f64;
-    println!("create requests           {:>12}", cold.mints);
+    let bytes = |start: &Start| start.allocated.most_bytes as f64 / CALLERS as f64;
+    let allocations = |start: &Start| start.allocated.allocations as f64 / CALLERS as f64;
+    println!("create requests           {:>12}", mints);
     println!("all answered after        {:>12.1?}", cold.took);
     println!("  beyond the create request {:>10.1?}", after_the_mint);
     println!("  without the layer         {:>10.1?}", bare.took);
-    println!("bytes per caller at most  {:>12.0}", each(&cold));
-    println!("  without the layer         {:>10.0}", each(&bare));
+    println!("bytes per caller at most  {:>12.0}", bytes(cold));
+    println!("  without the layer         {:>10.0}", bytes(bare));
     figures.add(
         "10,000 cold callers",
         [
-            ("create_requests", cold.mints as f64),
+            ("create_requests", mints as f64),
             ("milliseconds", cold.took.as_secs_f64() * 1e3),
             (
                 "milliseconds_after_the_mint",
                 after_the_mint.as_secs_f64() * 1e3,
             ),
             ("milliseconds_without", bare.took.as_secs_f64() * 1e3),
-            ("bytes_per_caller", each(&cold)),
-            ("bytes_per_caller_without", each(&bare)),
-            (
-                "allocations_per_caller",
-                cold.allocated.allocations as f64 / CALLERS as f64,
-            ),
+            ("bytes_per_caller", bytes(cold)),
+            ("bytes_per_caller_without", bytes(bare)),
+            ("allocations_per_caller", allocations(cold)),
+            ("allocations_per_caller_without", allocations(bare)),
         ],
     );
     if !is_quick() {
