@@ -11,11 +11,11 @@ use std::thread;
 use google_cloud_auth::credentials::mds;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use http::{Extensions, Request, Response};
-use rustls::crypto::ring;
 use tokio::runtime::{Builder, Runtime};
 use tower::{BoxError, Service};
 
 use crate::inner::Noop;
+use crate::tls;
 
 #[derive(Debug, Clone)]
 pub struct GoogleCloudAuth<S> {
@@ -25,8 +25,7 @@ pub struct GoogleCloudAuth<S> {
 }
 
 pub fn google_cloud_auth<S: Noop>(secret: &str, inner: S) -> GoogleCloudAuth<S> {
-    // Its client wants one, though it asks without TLS. It is there already if another stack was before.
-    let _ = ring::default_provider().install_default();
+    tls::install_provider();
     let endpoint = format!("http://{}", metadata_server(secret.to_owned()));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let credentials = runtime.block_on(async {

@@ -26,3 +26,5 @@ pub mod requests;
 pub mod send;
 pub mod server;
 pub mod stacks;
+#[cfg(feature = "heavy-peers")]
+pub mod tls;

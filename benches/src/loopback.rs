@@ -65,5 +65,8 @@ pub fn hyper_client() -> Client<HttpConnector, Body> {
 /// Without proxies, so that the environment cannot send requests elsewhere.
 #[must_use]
 pub fn reqwest_client() -> reqwest::Client {
+    // With these peers, reqwest is built with rustls.
+    #[cfg(feature = "heavy-peers")]
+    crate::tls::install_provider();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
