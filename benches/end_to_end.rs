@@ -91,7 +91,8 @@ fn hyper_cases(url: &str) -> Vec<Case> {
     let request = Request::get(url).body(Body::new()).unwrap();
     let with_token = Request::get(url).extension(api_token());
     let with_token = with_token.body(Body::new()).unwrap();
-    let with_key = Request::get(url).extension(api_key());
+    let key_of_a_tenant = ApiKey::new("0af5c1d2-3b4e-4f60-8a7b-9c0d1e2f3a4b").unwrap();
+    let with_key = Request::get(url).extension(key_of_a_tenant);
     let with_key = with_key.body(Body::new()).unwrap();
     let add_authorization = AddAuthorizationLayer::bearer(&secret(1_200));
     let client = hyper_client;
@@ -178,16 +179,12 @@ fn reqwest_cases(url: &str) -> Vec<Case> {
     ]
 }
 
-fn api_key() -> ApiKey {
-    ApiKey::new(secret(1_200)).unwrap()
-}
-
 fn api_token() -> ApiToken {
     ApiToken::new(secret(1_200)).unwrap()
 }
 
 fn api_key_auth() -> ApiKeyAuth {
-    ApiKeyAuth::new(api_key())
+    ApiKeyAuth::new(ApiKey::new(secret(1_200)).unwrap())
 }
 
 fn bearer_auth() -> BearerAuth {
