@@ -5,46 +5,51 @@ use std::fmt::{Display, Formatter};
 use crate::cases::MAIN_LOAD;
 use crate::counts::Counts;
 
-/// A promise: `dear` over `cheap` stays on its side of `bar`.
+/// A promise: `dear` over `cheap` stays on its side of `bar`, and is to reach `aim`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bar {
     pub dear: &'static str,
     pub cheap: &'static str,
     pub bar: Limit,
+    pub aim: f64,
 }
 
+/// The side on which a figure has to be.
 #[derive(Debug, Clone, Copy)]
 pub enum Limit {
     AtMost(f64),
     AtLeast(f64),
+    Exactly(f64),
 }
 
 pub const BARS: [Bar; 7] = [
-    over_add_authorization("api_key_auth", 1.45),
-    over_add_authorization("x_api_key_auth", 1.45),
-    over_add_authorization("bearer_auth", 1.45),
-    over_add_authorization("auto_refreshing_token", 1.65),
-    over_auto_refreshing_token("aliri_tokens", 3.0),
-    over_auto_refreshing_token("azure_core", 4.8),
-    over_auto_refreshing_token("google_cloud_auth", 8.0),
+    over_add_authorization("api_key_auth", 1.45, 1.1),
+    over_add_authorization("x_api_key_auth", 1.45, 1.1),
+    over_add_authorization("bearer_auth", 1.45, 1.1),
+    over_add_authorization("auto_refreshing_token", 1.65, 1.2),
+    over_auto_refreshing_token("aliri_tokens", 3.0, 4.0),
+    over_auto_refreshing_token("azure_core", 4.8, 6.5),
+    over_auto_refreshing_token("google_cloud_auth", 8.0, 11.0),
 ];
 
 /// SDKs too heavy for the gate: their bars are held where they were counted.
 const OPTIONAL: [&str; 2] = ["azure_core", "google_cloud_auth"];
 
-const fn over_add_authorization(dear: &'static str, bar: f64) -> Bar {
+const fn over_add_authorization(dear: &'static str, bar: f64, aim: f64) -> Bar {
     Bar {
         dear,
         cheap: "tower_http_add_authorization",
         bar: Limit::AtMost(bar),
+        aim,
     }
 }
 
-const fn over_auto_refreshing_token(dear: &'static str, bar: f64) -> Bar {
+const fn over_auto_refreshing_token(dear: &'static str, bar: f64, aim: f64) -> Bar {
     Bar {
         dear,
         cheap: "auto_refreshing_token",
         bar: Limit::AtLeast(bar),
+        aim,
     }
 }
 
@@ -62,18 +67,27 @@ impl Bar {
     /// What is wrong, if something is.
     #[must_use]
     pub fn broken_by(&self, counts: &Counts) -> Option<String> {
-        let Self { dear, cheap, bar } = self;
+        let Self {
+            dear, cheap, bar, ..
+        } = self;
         let Some(ratio) = self.ratio(counts) else {
             let optional = OPTIONAL.contains(dear);
             return (!optional).then(|| format!("{dear} over {cheap} was not counted"));
         };
-        let holds = match bar {
-            Limit::AtMost(bar) => ratio <= *bar,
-            Limit::AtLeast(bar) => ratio >= *bar,
-        };
-        (!holds).then(|| {
+        (!bar.holds(ratio)).then(|| {
             format!("{dear} over {cheap} is {ratio:.2}, and the README promises {bar}: save instructions")
         })
+    }
+}
+
+impl Limit {
+    #[must_use]
+    pub fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::AtMost(bar) => figure <= bar,
+            Self::AtLeast(bar) => figure >= bar,
+            Self::Exactly(bar) => figure == bar,
+        }
     }
 }
 
@@ -82,6 +96,7 @@ impl Display for Limit {
         match self {
             Self::AtMost(bar) => write!(f, "at most {bar}"),
             Self::AtLeast(bar) => write!(f, "at least {bar}"),
+            Self::Exactly(bar) => write!(f, "{bar}"),
         }
     }
 }
