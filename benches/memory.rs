@@ -33,27 +33,25 @@ fn main() {
 struct Report(Figures);
 
 impl Report {
-    fn bytes(&mut self, of: &str, bytes: f64) {
-        println!("{of:64}{bytes:>10.0}");
-        self.0.add(of, [("bytes", bytes)]);
+    fn heap(&mut self, of: &str, bytes: f64) {
+        println!("{of:90}{bytes:>10.0}");
+        self.0.add(of, [("heap", bytes)]);
     }
 
     fn layer<L: Layer<Recycling>>(&mut self, name: &str, layer: &L)
     where
         L::Service: Service<Request<()>>,
     {
-        self.bytes(&format!("{name}: the layer"), size_of::<L>() as f64);
         let service = layer.layer(Recycling);
-        let bytes = size_of_val(&service);
-        self.bytes(
-            &format!("{name}: its service, over one of 0 bytes"),
-            bytes as f64,
-        );
         let future = future_beyond_the_inner_one(&service);
-        self.bytes(
-            &format!("{name}: its future, beyond the inner one's"),
-            future as f64,
-        );
+        let sizes = [
+            ("layer", size_of::<L>() as f64),
+            ("service", size_of_val(&service) as f64),
+            ("future", future as f64),
+        ];
+        let [layer, service, future] = sizes.map(|(_, bytes)| bytes);
+        println!("{name:24}{layer:>16}{service:>16}{future:>16}");
+        self.0.add(name, sizes);
     }
 }
 
@@ -62,7 +60,10 @@ fn future_beyond_the_inner_one<S: Service<Request<()>>>(_: &S) -> usize {
 }
 
 fn sizes(report: &mut Report) {
-    println!("bytes");
+    println!(
+        "{:24}{:>16}{:>16}{:>16}",
+        "bytes", "layer", "its service", "its future"
+    );
     let (key, token) = (ApiKey::new("key").unwrap(), ApiToken::new("token").unwrap());
     let auto_refreshing = AutoRefreshingToken::new(source());
     report.layer("AddAuthorization", &AddAuthorizationLayer::bearer("token"));
@@ -71,7 +72,9 @@ fn sizes(report: &mut Report) {
     report.layer("PerRequestAuth", &PerRequestAuth::new());
     report.layer("AutoRefreshingToken", &auto_refreshing);
     report.layer("TokenRegistry", &registry(1));
-    report.bytes("TokenLease", size_of::<TokenLease>() as f64);
+    let lease = size_of::<TokenLease>() as f64;
+    println!("{:24}{lease:>16}", "TokenLease");
+    report.0.add("TokenLease", [("layer", lease)]);
 
     let service = size_of::<AutoRefresh<()>>();
     assert!(service <= 96, "AutoRefresh<()> is {service} bytes");
@@ -86,17 +89,17 @@ fn heap(report: &mut Report) {
     let length = secret(1_200);
     let (token, of_a_token) = allocated_by(|| ApiToken::new(length.as_str()).unwrap());
     drop(token);
-    report.bytes("a token of 1,200 bytes", of_a_token.bytes as f64);
+    report.heap("a token of 1,200 bytes", of_a_token.bytes as f64);
 
     let (auth, idle) = allocated_by(|| AutoRefreshingToken::new(source()));
-    report.bytes("AutoRefreshingToken, before it is used", idle.bytes as f64);
+    report.heap("AutoRefreshingToken, before it is used", idle.bytes as f64);
     // The runtime keeps what it had for its first task and timer.
     runtime
         .block_on(AutoRefreshingToken::new(source()).refresh())
         .unwrap();
     let ((), tokens) = allocated_by(|| runtime.block_on(auth.refresh()).unwrap());
-    report.bytes(
-        "  with a token in use and one that stands by, further",
+    report.heap(
+        "AutoRefreshingToken, with a token in use and one that stands by, further",
         tokens.bytes as f64,
     );
     let ((), nothing) = allocated_by(|| drop(auth.clone()));
@@ -115,8 +118,8 @@ fn heap(report: &mut Report) {
         }
     });
     assert_eq!(registry.len(), TENANTS);
-    report.bytes(
-        "TokenRegistry of 10,000 tenants: each, before its first request",
+    report.heap(
+        "TokenRegistry of 10,000 tenants, each: before its first request",
         tenants.bytes as f64 / TENANTS as f64,
     );
     let ((), tokens) = allocated_by(|| {
@@ -125,8 +128,8 @@ fn heap(report: &mut Report) {
             runtime.block_on(tenant.refresh()).unwrap();
         }
     });
-    report.bytes(
-        "  each, with a token in use and one that stands by, further",
+    report.heap(
+        "TokenRegistry of 10,000 tenants, each: with a token in use and one that stands by, further",
         tokens.bytes as f64 / TENANTS as f64,
     );
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
+use mobula_auth_benches::cases::Case;
 use mobula_auth_benches::counting_allocator::{CountingAllocator, allocated_by};
 use mobula_auth_benches::figures::Figures;
 use mobula_auth_benches::inner::{Noop, Recycling, recycled};
@@ -38,7 +39,6 @@ fn main() {
                 criterion: criterion.benchmark_group(&name),
                 name,
                 headers,
-                token,
                 figures: &mut figures,
             };
             run(&mut group, &secret(token));
@@ -109,7 +109,6 @@ struct Group<'a> {
     criterion: BenchmarkGroup<'a, WallTime>,
     name: String,
     headers: usize,
-    token: usize,
     figures: &'a mut Figures,
 }
 
@@ -198,10 +197,8 @@ impl Group<'_> {
         });
         if is_wanted {
             self.figures.add(
-                name,
+                &Case::new(name, &self.name).to_string(),
                 [
-                    ("headers", self.headers as f64),
-                    ("token", self.token as f64),
                     ("nanoseconds", median(&self.name, name)),
                     ("allocations", allocations),
                 ],

@@ -10,7 +10,7 @@ use crate::counts::Counts;
 const TOLERANCE: f64 = 0.03;
 /// With feature `replay` unused, a count may differ by this: how often `AutoRefreshingToken` looks at its rate depends on
 /// the time that a hundred requests take, and each look is 0.3 % of them.
-const REPLAY_TOLERANCE: f64 = 0.01;
+pub const REPLAY_TOLERANCE: f64 = 0.01;
 
 const HEADER: &str = "\
 # Instructions per request above the bare service, by callgrind. `.ci/instructions` holds each layer to its line;
@@ -140,6 +140,16 @@ pub fn cost_of_replay(without: &Counts, with: &Counts) -> Vec<String> {
     failures
 }
 
+/// By how much feature `replay` changes a count of ours at most, as a share of it; nothing if nothing was counted both ways.
+#[must_use]
+pub fn change_by_replay(without: &Counts, with: &Counts) -> Option<f64> {
+    let changes = with.ours().filter_map(|(case, with)| {
+        let without = without.get(&case.stack, &case.load)?;
+        Some((with / without - 1.0).abs())
+    });
+    changes.max_by(f64::total_cmp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +230,12 @@ mod tests {
         assert_eq!(with(1_011.0).len(), 1);
         assert_eq!(with(989.0).len(), 1, "then something else was measured");
         assert_eq!(cost_of_replay(&without, &Counts::default()).len(), 1);
+    }
+    #[test]
+    fn the_largest_change_by_replay_counts_on_either_side() {
+        let without = counts(&[("api_key_auth", 1_024.0), ("bearer_auth", 1_024.0)]);
+        let with = counts(&[("api_key_auth", 1_028.0), ("bearer_auth", 1_016.0)]);
+        assert_eq!(change_by_replay(&without, &with), Some(8.0 / 1_024.0));
+        assert_eq!(change_by_replay(&without, &Counts::default()), None);
     }
 }

@@ -38,23 +38,24 @@ impl Counts {
         }
         let mut above_bare = BTreeMap::new();
         for (case, count) in &counted {
-            match stack(&case.stack).map(|stack| stack.whose) {
-                None => return Err(format!("src/cases.rs does not know {}", case.stack)),
-                Some(Whose::Nobodys) => continue,
-                Some(Whose::Ours | Whose::Others) => {}
+            let stack = stack(&case.stack)
+                .ok_or_else(|| format!("src/cases.rs does not know {}", case.stack))?;
+            if stack.whose == Whose::Nobodys {
+                continue;
             }
+            let above = Case::new(stack.above(), &case.load);
             let bare = counted
-                .get(&Case::new("bare", &case.load))
-                .ok_or_else(|| format!("{case} was counted, and bare/{} was not", case.load))?;
+                .get(&above)
+                .ok_or_else(|| format!("{case} was counted, and {above} was not"))?;
             above_bare.insert(case.clone(), (count - bare) / REQUESTS as f64);
         }
         Ok(Self(above_bare))
     }
 
-    /// What was counted last; nothing if nothing was.
+    /// What was counted last under that name; nothing if nothing was.
     #[must_use]
-    pub fn read() -> Self {
-        let read = figures::read("instructions").into_iter();
+    pub fn read(name: &str) -> Self {
+        let read = figures::read(name).into_iter();
         Self(
             read.filter_map(|line| {
                 let case = Case::parse(line["case"].as_str()?)?;
@@ -65,8 +66,8 @@ impl Counts {
     }
 
     /// Writes them where the report finds them.
-    pub fn write(&self) {
-        let mut figures = Figures::of("instructions");
+    pub fn write(&self, name: &'static str) {
+        let mut figures = Figures::of(name);
         for (case, count) in &self.0 {
             figures.add(&case.to_string(), [("instructions", *count)]);
         }
@@ -116,6 +117,18 @@ mod tests {
         let counts = Counts::from_gungraun(&lines).unwrap();
         assert_eq!(counts.get("api_key_auth", MAIN_LOAD), Some(569.04));
         assert_eq!(counts.get("bare", MAIN_LOAD), None);
+    }
+
+    #[test]
+    fn azure_core_is_counted_above_its_own_bare_pipeline() {
+        let lines = [
+            line("bare", 1_000),
+            line("azure_core_bare", 50_000),
+            line("azure_core", 350_000),
+        ];
+        let counts = Counts::from_gungraun(&lines.join("\n")).unwrap();
+        assert_eq!(counts.get("azure_core", MAIN_LOAD), Some(3_000.0));
+        assert_eq!(counts.get("azure_core_bare", MAIN_LOAD), None);
     }
 
     #[test]

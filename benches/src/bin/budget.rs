@@ -33,13 +33,14 @@ fn failures() -> Result<Vec<String>, String> {
     }
     let counted = files.first().ok_or("which file of counts?")?;
     let counts = Counts::from_gungraun(&read(counted)?)?;
-    counts.write();
+    counts.write("instructions");
     let mut failures: Vec<_> = BARS
         .iter()
         .filter_map(|bar| bar.broken_by(&counts))
         .collect();
     if let Some(with_replay) = files.get(1) {
         let with_replay = Counts::from_gungraun(&read(with_replay)?)?;
+        with_replay.write("instructions_with_replay");
         failures.extend(cost_of_replay(&counts, &with_replay));
     }
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mobula_auth_benches::report::measured::Measured;
-use mobula_auth_benches::report::{chart, tables, with_block};
-
-const CHART: &str = "benches/instructions.svg";
+use mobula_auth_benches::report::{
+    bars, chart, cold, contention, end_to_end, instructions, latency, memory, readme, request_path,
+    with_block,
+};
 
 fn main() -> ExitCode {
     match write(&Measured::read()) {
@@ -23,27 +24,36 @@ fn write(measured: &Measured) -> Result<(), String> {
     if measured.counts == Default::default() {
         return Err("no instructions were counted: run .ci/instructions first".to_owned());
     }
-    let description = "Instructions per request of each layer, as bars; the table has the figures";
-    let costs = format!(
-        "![{description}]({CHART})\n\n{}",
-        tables::what_it_costs(measured)
-    );
-    write_blocks("README.md", &[("what it costs", costs)])?;
+    write_blocks(
+        "README.md",
+        &[("what it costs", readme::what_it_costs)],
+        measured,
+    )?;
     write_blocks(
         "BENCHMARKING.md",
         &[
-            ("machine", tables::machine(measured)),
-            ("instructions", tables::instructions(measured)),
-            ("bars", tables::bars(measured)),
+            ("machine", Measured::machine),
+            ("bars", bars::bars),
+            ("instructions", instructions::instructions),
+            ("request_path", request_path::request_path),
+            ("contention", contention::contention),
+            ("swap", latency::latency),
+            ("cold", cold::cold),
+            ("end_to_end", end_to_end::end_to_end),
+            ("memory", memory::memory),
         ],
+        measured,
     )?;
-    write_file(CHART, &chart::svg(&measured.counts))
+    write_file(readme::CHART, &chart::svg(&measured.counts))
 }
 
-fn write_blocks(file: &str, blocks: &[(&str, String)]) -> Result<(), String> {
+type Block = fn(&Measured) -> String;
+
+fn write_blocks(file: &str, blocks: &[(&str, Block)], measured: &Measured) -> Result<(), String> {
     let mut text = fs::read_to_string(path(file)).map_err(|error| format!("{file}: {error}"))?;
     for (name, block) in blocks {
-        text = with_block(&text, name, block).map_err(|error| format!("{file}: {error}"))?;
+        text = with_block(&text, name, &block(measured))
+            .map_err(|error| format!("{file}: {error}"))?;
     }
     write_file(file, &text)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cases::{MAIN_LOAD, STACKS, Whose};
 use crate::counts::Counts;
-use crate::report::tables::whole;
+use crate::report::numbers::whole;
 
 const WIDTH: usize = 880;
 const TOP: usize = 86;
@@ -36,8 +36,7 @@ text { fill: #1f2328; font: 14px system-ui, -apple-system, 'Segoe UI', Roboto, '
 /// The cheapest above; the bars are in proportion.
 #[must_use]
 pub fn svg(counts: &Counts) -> String {
-    let in_brief = |name: &str| !["x_api_key_auth", "per_request_auth"].contains(&name);
-    let rows = STACKS.iter().filter(|stack| in_brief(stack.name));
+    let rows = STACKS.iter().filter(|stack| stack.is_in_brief());
     let rows = rows.filter_map(|stack| Some((stack, counts.get(stack.name, MAIN_LOAD)?)));
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by(|(_, a), (_, b)| a.total_cmp(b));

@@ -1,8 +1,18 @@
 //! What was measured, written into the README, BENCHMARKING.md and a chart.
 
+pub mod bars;
 pub mod chart;
+pub mod cold;
+pub mod contention;
+pub mod end_to_end;
+pub mod instructions;
+pub mod latency;
 pub mod measured;
-pub mod tables;
+pub mod memory;
+pub mod numbers;
+pub mod readme;
+pub mod request_path;
+pub mod table;
 
 /// Puts the block between the lines `<!-- report: NAME -->` and `<!-- end of report: NAME -->`, in the place of what is
 /// there.
