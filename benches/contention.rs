@@ -230,7 +230,7 @@ impl Report {
             }
         }
         let undisturbed: Vec<_> = rounds.iter().map(Vec::len).collect();
-        let medians: Vec<_> = rounds.iter_mut().map(median).collect();
+        let medians: Vec<_> = rounds.iter_mut().map(|rounds| median(rounds)).collect();
         print!("{name:44}");
         for median in &medians {
             print!("{:>16.2}", median / 1e6);
@@ -250,7 +250,7 @@ impl Report {
     }
 }
 
-fn median(rounds: &mut Vec<f64>) -> f64 {
+fn median(rounds: &mut [f64]) -> f64 {
     rounds.sort_by(f64::total_cmp);
     rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN)
 }

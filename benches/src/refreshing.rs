@@ -62,7 +62,6 @@ impl Refreshing {
     }
 
     /// Requests of this thread may start a refresh from now on.
-    #[must_use]
     pub fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
